@@ -1,0 +1,28 @@
+# Lists the sources by their place: CAFFE_SOURCES and CAFFE_TEST_SOURCES.
+file(GLOB_RECURSE CAFFE_SOURCES CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/src/caffe/*.cpp)
+set(CAFFE_TEST_SOURCES ${CAFFE_SOURCES})
+list(FILTER CAFFE_TEST_SOURCES INCLUDE REGEX "/src/caffe/test/")
+list(FILTER CAFFE_SOURCES EXCLUDE REGEX "/src/caffe/test/")
+
+# A device or library that is absent has a folder of stubs instead of #ifdefs in every file.
+if(CAFFE_HAS_ONEDNN)
+  list(FILTER CAFFE_SOURCES EXCLUDE REGEX "/backend/no_onednn/")
+else()
+  list(FILTER CAFFE_SOURCES EXCLUDE REGEX "/backend/onednn/")
+endif()
+list(FILTER CAFFE_SOURCES EXCLUDE REGEX "/backend/cudnn/")
+
+# Instruction sets by file name; the caller checks the processor before it calls into them.
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|amd64")
+  foreach(source ${CAFFE_SOURCES} ${CAFFE_TEST_SOURCES})
+    if(source MATCHES "_avx512\\.cpp$")
+      set_source_files_properties(
+        ${source} PROPERTIES
+        COMPILE_OPTIONS "-mavx512f;-mavx512bw;-mavx512vl;-mavx512dq;-mavx2;-mfma")
+    elseif(source MATCHES "_avx2\\.cpp$")
+      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma")
+    endif()
+  endforeach()
+else()
+  list(FILTER CAFFE_SOURCES EXCLUDE REGEX "_avx(2|512)\\.cpp$")
+endif()
