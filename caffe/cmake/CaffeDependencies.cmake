@@ -19,6 +19,14 @@ find_package(Protobuf)
 if(NOT Protobuf_FOUND OR NOT Protobuf_PROTOC_EXECUTABLE)
   caffe_missing("protobuf" "libprotobuf-dev and protobuf-compiler")
 endif()
+execute_process(COMMAND ${Protobuf_PROTOC_EXECUTABLE} --version OUTPUT_VARIABLE protoc_version
+                OUTPUT_STRIP_TRAILING_WHITESPACE)
+string(REGEX MATCH "[0-9.]+$" protoc_version "${protoc_version}")
+if(NOT Protobuf_VERSION MATCHES "${protoc_version}$") # 4.25.1 is the library of protoc 25.1
+  message(FATAL_ERROR "Two protobufs: the compiler ${Protobuf_PROTOC_EXECUTABLE} is "
+                      "${protoc_version}, the library ${Protobuf_LIBRARIES} is ${Protobuf_VERSION}. "
+                      "Take one from the PATH, or give -DProtobuf_PROTOC_EXECUTABLE=/usr/bin/protoc")
+endif()
 target_link_libraries(caffe_dependencies INTERFACE protobuf::libprotobuf)
 
 # BLAS: OpenBLAS, and of its variants the OpenMP one, which shares oneDNN's thread pool. Its

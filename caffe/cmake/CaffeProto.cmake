@@ -9,10 +9,10 @@ endif()
 
 set(proto_dir ${CAFFE_PROTO_INCLUDE}/caffe/proto)
 set(CAFFE_PROTO_SOURCES ${proto_dir}/caffe.pb.cc)
-if(SKBUILD) # a wheel is built: the source tree stays as it is
-  set(CAFFE_PROTO_DESC ${CMAKE_BINARY_DIR}/caffe.desc)
-else()
+if(CAFFE_IN_TREE)
   set(CAFFE_PROTO_DESC ${CMAKE_CURRENT_SOURCE_DIR}/python/caffe/proto/caffe.desc)
+else()
+  set(CAFFE_PROTO_DESC ${CMAKE_BINARY_DIR}/caffe.desc)
 endif()
 get_filename_component(desc_dir ${CAFFE_PROTO_DESC} DIRECTORY)
 add_custom_command(

@@ -1,0 +1,59 @@
+# The verbs. `make help` lists them; each does the set-up that it needs by itself.
+#
+#   PYTHON=/path/to/python3   the Python that .venv is made from (default: python3)
+#   JOBS=N                    compile N files at once (default: -jN, else all cores)
+#   CPU_ONLY=1                no CUDA (the only choice today)
+
+python := .venv/bin/python
+caffe := $(MAKE) --no-print-directory -C caffe SETUP=true VENV=../.venv
+
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+.PHONY: deps all pycaffe demo test bench bench-forward bench-train lint format check clean help
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\): .*## /\1\t/p' Makefile | expand -t 16
+
+deps: ## install what is missing: apt packages (with sudo where not root) and .venv
+	@caffe/scripts/setup.sh .venv requirements.txt . caffe/python
+
+all: deps ## build the engine and its programs (caffe/build/tools/caffe)
+	@$(caffe) all
+
+pycaffe: deps ## build the Python module: import caffe
+	@$(caffe) pycaffe
+
+demo: pycaffe ## cut out the object and colour the motion of the bundled clip
+	@$(python) demo/infer.py
+
+test: all pycaffe ## build and run every test
+	@$(caffe) runtest
+	@$(python) -m pytest -q
+
+bench: all pycaffe ## measure speed and memory, tables for people
+	@$(python) tools/bench.py all
+
+bench-forward: pycaffe ## one JSON line: a deploy pass of segflow at 480x854
+	@$(python) tools/bench.py forward
+
+bench-train: pycaffe ## one JSON line: a training iteration, flow branch frozen
+	@$(python) tools/bench.py train
+
+lint: deps ## check format and types
+	@$(python) -m ruff check .
+	@$(python) -m ruff format --check .
+	@set -- $(wildcard segflow caffe/python/caffe); [ $$# = 0 ] || $(python) -m mypy "$$@"
+	@git ls-files -z 'caffe/*.cpp' 'caffe/*.hpp' 'caffe/*.h' | \
+	  xargs -0 -r .venv/bin/clang-format --dry-run --Werror
+
+format: deps ## put every file into the form that lint asks for
+	@$(python) -m ruff check --fix-only .
+	@$(python) -m ruff format .
+	@git ls-files -z 'caffe/*.cpp' 'caffe/*.hpp' 'caffe/*.h' | xargs -0 -r .venv/bin/clang-format -i
+
+check: lint ## lint, a build with warnings as errors, and every test
+	@$(caffe) warn
+	@$(MAKE) --no-print-directory test
+
+clean: ## remove what was built; .venv stays
+	@$(caffe) clean
