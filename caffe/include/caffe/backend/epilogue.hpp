@@ -1,0 +1,73 @@
+// What may run in the same call behind a convolution, and the roles of layers in a fused chain.
+//
+// The net's plan looks for chains Convolution -> BatchNorm -> Scale -> ReLU (-> Eltwise SUM ->
+// ReLU). It knows layers only by these interfaces (found by dynamic_cast), so a layer of
+// another type joins by implementing one of them.
+#ifndef CAFFE_BACKEND_EPILOGUE_HPP_
+#define CAFFE_BACKEND_EPILOGUE_HPP_
+
+#include <cstdint>
+#include <vector>
+
+#include "caffe/blob.hpp"
+
+namespace caffe {
+
+/// An elementwise non-linearity that kernels apply to their own output.
+struct Activation {
+  enum Kind { kNone, kReLU, kClip };
+  Kind kind = kNone;
+  float slope = 0;          ///< kReLU: factor of negative values
+  float lower = 0, upper = 0;  ///< kClip
+  bool operator==(const Activation& o) const {
+    return kind == o.kind && slope == o.slope && lower == o.lower && upper == o.upper;
+  }
+};
+
+/// top = activation(scale[c] * operator(bottom) + shift[c] + addend).
+template <typename Dtype>
+struct Epilogue {
+  std::vector<double> scale, shift;      ///< empty: identity; else one value a channel
+  std::uint64_t version = 0;             ///< changes whenever scale or shift may have changed
+  const Blob<Dtype>* addend = nullptr;   ///< of the top's shape, or null
+  Activation activation;
+
+  bool has_affine() const { return !scale.empty(); }
+};
+
+/// A layer that, as configured, is y[c] = a[c] * x[c] + b[c] with constants from its
+/// parameters: BatchNorm with global statistics, Scale and Bias over axis 1 with own blobs.
+class ChannelAffine {
+ public:
+  virtual ~ChannelAffine() = default;
+  virtual bool is_channel_affine() const = 0;
+  /// Sum of the versions of the parameter blobs.
+  virtual std::uint64_t affine_version() const = 0;
+  /// Applies the map after (scale, shift): scale <- a * scale, shift <- a * shift + b, in double.
+  virtual void compose_affine(std::vector<double>* scale, std::vector<double>* shift) const = 0;
+};
+
+/// A layer that, as configured, is an Activation (ReLU, Clip).
+class ActivationRole {
+ public:
+  virtual ~ActivationRole() = default;
+  virtual Activation activation() const = 0;
+};
+
+/// A layer that can run an epilogue in its own call (Convolution; others as they learn to).
+template <typename Dtype>
+class EpilogueHost {
+ public:
+  virtual ~EpilogueHost() = default;
+  /// Whether this host, with its present shapes and back-end, can run the given epilogue
+  /// (looks at which parts are there, not at the numbers).
+  virtual bool AcceptsEpilogue(const Epilogue<Dtype>& epilogue) const = 0;
+  /// Forward (reshaping excluded) with the epilogue; `top` holds the final value.
+  virtual void ForwardWithEpilogue(const std::vector<Blob<Dtype>*>& bottom,
+                                   const std::vector<Blob<Dtype>*>& top,
+                                   const Epilogue<Dtype>& epilogue) = 0;
+};
+
+}  // namespace caffe
+
+#endif  // CAFFE_BACKEND_EPILOGUE_HPP_

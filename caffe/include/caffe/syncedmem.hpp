@@ -1,0 +1,107 @@
+// One buffer that may live on the host, on a device, or in a back-end's own layout.
+#ifndef CAFFE_SYNCEDMEM_HPP_
+#define CAFFE_SYNCEDMEM_HPP_
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+
+#include "caffe/common.hpp"
+#include "caffe/util/arena.hpp"
+#include "caffe/util/blocked_layout.hpp"
+
+namespace caffe {
+
+/// Host memory for code that asks for it by BVLC's names; zeroed, aligned to 64 bytes.
+void CaffeMallocHost(void** ptr, size_t size, bool* use_cuda);
+void CaffeFreeHost(void* ptr, bool use_cuda);
+
+/// Memory with a head: whichever copy was written last is the truth, others follow on access.
+///
+/// Row-major host memory is what `cpu_data` gives. A CPU back-end may instead leave its
+/// result in a channel-blocked layout (`mutable_blocked_data`); whoever then calls `cpu_data`
+/// gets it reordered, once. Reading from several threads at once is safe.
+///
+/// While a view is alive (a NumPy array over this memory, `AddView`), host memory is the
+/// truth in both directions: readers of the blocked form reorder anew on every call, and the
+/// net brings host memory up to date after every layer that wrote (`SyncViews`).
+class SyncedMemory {
+ public:
+  enum SyncedHead { UNINITIALIZED, HEAD_AT_CPU, HEAD_AT_GPU, SYNCED };
+
+  SyncedMemory();
+  explicit SyncedMemory(size_t size);
+  ~SyncedMemory();
+
+  const void* cpu_data();
+  void* mutable_cpu_data();
+  const void* gpu_data();
+  void* mutable_gpu_data();
+  /// Takes foreign memory of `size()` bytes, which stays the caller's.
+  void set_cpu_data(void* data);
+  void set_gpu_data(void* data);
+  SyncedHead head() const;
+  size_t size() const { return size_; }
+
+  /// The contents in the given layout (float only); row-major contents are reordered.
+  const float* blocked_data(const BlockedLayout& layout);
+  /// Memory to be overwritten COMPLETELY, zero lanes included, in the given layout.
+  float* mutable_blocked_data(const BlockedLayout& layout);
+  /// The same, with the present contents.
+  float* update_blocked_data(const BlockedLayout& layout);
+  /// True if the blocked form is the newest and the row-major form is stale.
+  bool head_is_blocked() const { return blocked_valid_ && !host_valid_; }
+  /// True if the blocked form can be read without a reorder.
+  bool blocked_is_current() const { return blocked_valid_ && view_count_ == 0; }
+  /// Meaningful while a blocked form exists.
+  const BlockedLayout& layout() const { return layout_; }
+
+  /// Changes whenever the contents may have changed; unique in the process.
+  std::uint64_t version();
+
+  void AddView() { ++view_count_; }
+  void RemoveView() { --view_count_; }
+  bool has_views() const { return view_count_ > 0; }
+  void SyncViews() {
+    if (has_views() && head_is_blocked()) cpu_data();
+  }
+
+  /// From now on buffers come from the arena; what is there is kept.
+  void set_arena(shared_ptr<Arena> arena) { arena_ = std::move(arena); }
+  /// Gives all memory back. Until somebody writes again, reading throws "not kept".
+  void Release(const shared_ptr<const string>& blob_name);
+  bool released() const { return released_name_ != nullptr; }
+  /// Bytes held on the host, in all forms.
+  size_t held_bytes() const;
+
+ private:
+  struct Buffer {
+    void* data = nullptr;
+    size_t bytes = 0;
+    bool owned = false;
+    shared_ptr<Arena> arena;
+  };
+
+  void Allocate(Buffer* buffer, size_t bytes, bool zeroed);
+  void Free(Buffer* buffer);
+  void NeedHost();
+  void EnsureHostValid();
+  void CheckNotReleased() const;
+  void Touch();
+
+  size_t size_;
+  Buffer host_, blocked_;
+  BlockedLayout layout_;
+  std::atomic<bool> host_valid_{false}, blocked_valid_{false};
+  std::atomic<int> view_count_{0};
+  std::atomic<std::uint64_t> version_;
+  shared_ptr<Arena> arena_;
+  shared_ptr<const string> released_name_;
+  std::mutex mutex_;
+
+  DISABLE_COPY_AND_ASSIGN(SyncedMemory);
+};
+
+}  // namespace caffe
+
+#endif  // CAFFE_SYNCEDMEM_HPP_

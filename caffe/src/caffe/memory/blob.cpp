@@ -1,0 +1,290 @@
+// Blob: shapes, sharing and copying. (To and from BlobProto: blob_proto.cpp.)
+#include "caffe/blob.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <sstream>
+
+#include "caffe/util/math_functions.hpp"
+
+namespace caffe {
+
+template <typename Dtype>
+Blob<Dtype>::Blob() = default;
+
+template <typename Dtype>
+Blob<Dtype>::Blob(const int num, const int channels, const int height, const int width) {
+  Reshape(num, channels, height, width);
+}
+
+template <typename Dtype>
+Blob<Dtype>::Blob(const vector<int>& shape) {
+  Reshape(shape);
+}
+
+template <typename Dtype>
+void Blob<Dtype>::Reshape(const int num, const int channels, const int height,
+                          const int width) {
+  Reshape(vector<int>{num, channels, height, width});
+}
+
+template <typename Dtype>
+void Blob<Dtype>::Reshape(const BlobShape& shape) {
+  CHECK_LE(shape.dim_size(), kMaxBlobAxes);
+  vector<int> dims;
+  for (const auto dim : shape.dim()) {
+    CHECK_LE(dim, INT_MAX) << "blob dimension too large";
+    dims.push_back(static_cast<int>(dim));
+  }
+  Reshape(dims);
+}
+
+template <typename Dtype>
+void Blob<Dtype>::ReshapeLike(const Blob& other) {
+  Reshape(other.shape());
+}
+
+template <typename Dtype>
+void Blob<Dtype>::Reshape(const vector<int>& shape) {
+  if (data_ && shape == shape_) return;
+  CHECK_LE(shape.size(), static_cast<size_t>(kMaxBlobAxes));
+  int count = 1;
+  for (size_t axis = 0; axis < shape.size(); ++axis) {
+    CHECK_VALUE(shape[axis] >= 0) << "blob dimension " << axis << " is negative: " << shape[axis];
+    if (count != 0) {
+      CHECK_LE(shape[axis], INT_MAX / count) << "blob size exceeds INT_MAX";
+    }
+    count *= shape[axis];
+  }
+  // The blocked form is tied to the shape: before that changes, contents go to row-major.
+  if (data_ && data_->head_is_blocked()) data_->cpu_data();
+  if (diff_ && diff_->head_is_blocked()) diff_->cpu_data();
+  shape_ = shape;
+  count_ = count;
+  if (!data_ || count_ > capacity_) NewMemory();
+}
+
+template <typename Dtype>
+void Blob<Dtype>::NewMemory() {
+  capacity_ = count_;
+  data_ = std::make_shared<SyncedMemory>(capacity_ * sizeof(Dtype));
+  diff_ = std::make_shared<SyncedMemory>(capacity_ * sizeof(Dtype));
+}
+
+template <typename Dtype>
+string Blob<Dtype>::shape_string() const {
+  std::ostringstream stream;
+  for (const int dim : shape_) stream << dim << " ";
+  stream << "(" << count_ << ")";
+  return stream.str();
+}
+
+template <typename Dtype>
+int Blob<Dtype>::count(int start_axis, int end_axis) const {
+  CHECK_LE(start_axis, end_axis);
+  CHECK_GE(start_axis, 0);
+  CHECK_LE(end_axis, num_axes());
+  int count = 1;
+  for (int i = start_axis; i < end_axis; ++i) count *= shape_[i];
+  return count;
+}
+
+template <typename Dtype>
+int Blob<Dtype>::CanonicalAxisIndex(int axis_index) const {
+  if (axis_index < -num_axes() || axis_index >= num_axes()) {
+    CAFFE_THROW(kIndex) << "axis " << axis_index << " out of range for a " << num_axes()
+                        << "-D blob of shape " << shape_string();
+  }
+  return axis_index < 0 ? axis_index + num_axes() : axis_index;
+}
+
+template <typename Dtype>
+int Blob<Dtype>::LegacyShape(int index) const {
+  CHECK_LE(num_axes(), 4) << "num, channels, height, width need at most 4 axes; this blob is "
+                          << shape_string();
+  CHECK_LT(index, 4);
+  CHECK_GE(index, -4);
+  if (index >= num_axes() || index < -num_axes()) return 1;
+  return shape(index);
+}
+
+template <typename Dtype>
+int Blob<Dtype>::offset(const int n, const int c, const int h, const int w) const {
+  DCHECK(n >= 0 && n < num() && c >= 0 && c < channels());
+  return ((n * channels() + c) * height() + h) * width() + w;
+}
+
+template <typename Dtype>
+int Blob<Dtype>::offset(const vector<int>& indices) const {
+  CHECK_LE(indices.size(), shape_.size());
+  int offset = 0;
+  for (int i = 0; i < num_axes(); ++i) {
+    offset *= shape_[i];
+    if (static_cast<int>(indices.size()) > i) {
+      CHECK_GE(indices[i], 0);
+      CHECK_LT(indices[i], shape_[i]);
+      offset += indices[i];
+    }
+  }
+  return offset;
+}
+
+template <typename Dtype>
+const shared_ptr<SyncedMemory>& Blob<Dtype>::data() const {
+  CHECK(data_) << "this blob has never been given a shape, so it has no data";
+  return data_;
+}
+
+template <typename Dtype>
+const shared_ptr<SyncedMemory>& Blob<Dtype>::diff() const {
+  CHECK(diff_) << "this blob has never been given a shape, so it has no diff";
+  return diff_;
+}
+
+template <typename Dtype>
+void Blob<Dtype>::set_cpu_data(Dtype* data) {
+  CHECK(data) << "set_cpu_data needs memory";
+  if (!data_ || data_->size() != count_ * sizeof(Dtype)) NewMemory();
+  data_->set_cpu_data(data);
+}
+
+template <typename Dtype>
+void Blob<Dtype>::set_gpu_data(Dtype* data) {
+  CHECK(data) << "set_gpu_data needs memory";
+  if (!data_ || data_->size() != count_ * sizeof(Dtype)) NewMemory();
+  data_->set_gpu_data(data);
+}
+
+#ifdef CPU_ONLY
+template <typename Dtype>
+const int* Blob<Dtype>::gpu_shape() const {
+  NO_GPU;
+}
+#endif
+
+template <typename Dtype>
+BlockedLayout Blob<Dtype>::blocked_layout() const {
+  BlockedLayout layout;
+  if (!std::is_same<Dtype, float>::value || num_axes() < 3 || count_ == 0) return layout;
+  layout.block = native_channel_block();
+  layout.num = shape_[0];
+  layout.channels = shape_[1];
+  layout.spatial = count(2);
+  return layout;
+}
+
+template <typename Dtype>
+void Blob<Dtype>::CopyFrom(const Blob& source, bool copy_diff, bool reshape) {
+  if (source.shape() != shape_) {
+    CHECK(reshape) << "cannot copy a blob of shape " << source.shape_string()
+                   << " into one of shape " << shape_string();
+    ReshapeLike(source);
+  }
+  if (count_ == 0) return;
+  if (copy_diff) {
+    std::memcpy(mutable_cpu_diff(), source.cpu_diff(), sizeof(Dtype) * count_);
+  } else {
+    std::memcpy(mutable_cpu_data(), source.cpu_data(), sizeof(Dtype) * count_);
+  }
+}
+
+template <typename Dtype>
+void Blob<Dtype>::ShareData(const Blob& other) {
+  CHECK_EQ(count_, other.count()) << "only blobs of equal count can share data: "
+                                  << shape_string() << " and " << other.shape_string();
+  data_ = other.data();
+  capacity_ = std::min<int>(static_cast<int>(data_->size() / sizeof(Dtype)),
+                            diff_ ? static_cast<int>(diff_->size() / sizeof(Dtype)) : INT_MAX);
+  if (capacity_ < count_) capacity_ = count_;
+}
+
+template <typename Dtype>
+void Blob<Dtype>::ShareDiff(const Blob& other) {
+  CHECK_EQ(count_, other.count()) << "only blobs of equal count can share diff: "
+                                  << shape_string() << " and " << other.shape_string();
+  diff_ = other.diff();
+  capacity_ = std::max(count_, std::min<int>(static_cast<int>(data()->size() / sizeof(Dtype)),
+                                             static_cast<int>(diff_->size() / sizeof(Dtype))));
+}
+
+template <typename Dtype>
+void Blob<Dtype>::Update() {
+  CHECK(data()->head() != SyncedMemory::UNINITIALIZED) << "update of a blob without data";
+  caffe_axpy<Dtype>(count_, Dtype(-1), cpu_diff(), mutable_cpu_data());
+}
+
+template <typename Dtype>
+Dtype Blob<Dtype>::asum_data() const {
+  if (!data_ || data_->head() == SyncedMemory::UNINITIALIZED || count_ == 0) return 0;
+  return caffe_cpu_asum(count_, cpu_data());
+}
+
+template <typename Dtype>
+Dtype Blob<Dtype>::asum_diff() const {
+  if (!has_diff() || count_ == 0) return 0;
+  return caffe_cpu_asum(count_, cpu_diff());
+}
+
+template <typename Dtype>
+Dtype Blob<Dtype>::sumsq_data() const {
+  if (!data_ || data_->head() == SyncedMemory::UNINITIALIZED || count_ == 0) return 0;
+  return caffe_cpu_dot(count_, cpu_data(), cpu_data());
+}
+
+template <typename Dtype>
+Dtype Blob<Dtype>::sumsq_diff() const {
+  if (!has_diff() || count_ == 0) return 0;
+  return caffe_cpu_dot(count_, cpu_diff(), cpu_diff());
+}
+
+template <typename Dtype>
+void Blob<Dtype>::scale_data(Dtype scale_factor) {
+  if (!data_ || data_->head() == SyncedMemory::UNINITIALIZED || count_ == 0) return;
+  caffe_scal(count_, scale_factor, mutable_cpu_data());
+}
+
+template <typename Dtype>
+void Blob<Dtype>::scale_diff(Dtype scale_factor) {
+  if (!has_diff() || count_ == 0) return;
+  caffe_scal(count_, scale_factor, mutable_cpu_diff());
+}
+
+// Integer blobs hold indices: arithmetic on them is an error.
+#define CAFFE_INTEGER_BLOB(type)                                                         \
+  template <>                                                                            \
+  void Blob<type>::Update() {                                                            \
+    NOT_IMPLEMENTED;                                                                     \
+  }                                                                                      \
+  template <>                                                                            \
+  type Blob<type>::asum_data() const {                                                   \
+    NOT_IMPLEMENTED;                                                                     \
+  }                                                                                      \
+  template <>                                                                            \
+  type Blob<type>::asum_diff() const {                                                   \
+    NOT_IMPLEMENTED;                                                                     \
+  }                                                                                      \
+  template <>                                                                            \
+  type Blob<type>::sumsq_data() const {                                                  \
+    NOT_IMPLEMENTED;                                                                     \
+  }                                                                                      \
+  template <>                                                                            \
+  type Blob<type>::sumsq_diff() const {                                                  \
+    NOT_IMPLEMENTED;                                                                     \
+  }                                                                                      \
+  template <>                                                                            \
+  void Blob<type>::scale_data(type) {                                                    \
+    NOT_IMPLEMENTED;                                                                     \
+  }                                                                                      \
+  template <>                                                                            \
+  void Blob<type>::scale_diff(type) {                                                    \
+    NOT_IMPLEMENTED;                                                                     \
+  }
+CAFFE_INTEGER_BLOB(int)
+CAFFE_INTEGER_BLOB(unsigned int)
+#undef CAFFE_INTEGER_BLOB
+
+INSTANTIATE_CLASS(Blob);
+template class Blob<int>;
+template class Blob<unsigned int>;
+
+}  // namespace caffe
