@@ -1,0 +1,1 @@
+"""The Caffe schema in Python: see `caffe.proto.caffe_pb2`."""
