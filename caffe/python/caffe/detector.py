@@ -80,7 +80,7 @@ class Detector(caffe.Net):
         return crop
 
     def configure_crop(self, context_pad: int | None) -> None:
-        """Sets the crop's size (H, W, K) and, for context, the mean image that fills what is outside."""
+        """Sets the crop's size (H, W, K) and, for context, the mean that fills what is outside."""
         in_ = self.inputs[0]
         transpose = self.transformer.transpose.get(in_)
         inverse = np.argsort(transpose)

@@ -61,9 +61,7 @@ def get_pydot_graph(
     display_lrm: bool = False,
 ) -> Any:
     """The directed graph of a NetParameter: all layers, or those of one phase."""
-    graph = pydot.Dot(
-        caffe_net.name or "Net", graph_type="digraph", rankdir=rankdir
-    )
+    graph = pydot.Dot(caffe_net.name or "Net", graph_type="digraph", rankdir=rankdir)
     nodes: dict[str, Any] = {}
     edges: list[tuple[str, str, str]] = []
     ends: dict[str, bool] = {}
@@ -75,7 +73,9 @@ def get_pydot_graph(
         style = dict(NEURON_LAYER_STYLE if in_place else LAYER_STYLE_DEFAULT)
         if not in_place:
             style["fillcolor"] = choose_color_by_layertype(layer.type)
-        nodes[node] = pydot.Node(_quote(node), label=get_layer_label(layer, rankdir, display_lrm), **style)
+        nodes[node] = pydot.Node(
+            _quote(node), label=get_layer_label(layer, rankdir, display_lrm), **style
+        )
         for bottom in layer.bottom:
             edges.append((f"{bottom}_blob", node, ""))
             ends[bottom] = False

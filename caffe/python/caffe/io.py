@@ -232,14 +232,18 @@ class Transformer:
         """Order of the image's axes in the blob: (2, 0, 1) makes (H, W, K) to (K, H, W)."""
         self._check_input(in_)
         if len(order) != len(self.inputs[in_]) - 1:
-            raise Exception("Transpose order needs to have the same number of dimensions as the input.")
+            raise Exception(
+                "Transpose order needs to have the same number of dimensions as the input."
+            )
         self.transpose[in_] = tuple(order)
 
     def set_channel_swap(self, in_: str, order: Sequence[int]) -> None:
         """Order of the channels in the blob: (2, 1, 0) makes RGB to BGR."""
         self._check_input(in_)
         if len(order) != self.inputs[in_][1]:
-            raise Exception("Channel swap needs to have the same number of dimensions as the input channels.")
+            raise Exception(
+                "Channel swap needs to have the same number of dimensions as the input channels."
+            )
         self.channel_swap[in_] = list(order)
 
     def set_raw_scale(self, in_: str, scale: float) -> None:

@@ -104,9 +104,7 @@ class Function:
         self.inputs = tuple(inputs)
         for index, bottom in enumerate(self.inputs):
             if not isinstance(bottom, Top):
-                raise TypeError(
-                    f"{type_name} input {index} is not a Top (type is {type(bottom)})"
-                )
+                raise TypeError(f"{type_name} input {index} is not a Top (type is {type(bottom)})")
         self.params = dict(params)
         self.ntop: int = self.params.pop("ntop", 1)
         self.in_place: bool = self.params.pop("in_place", False)

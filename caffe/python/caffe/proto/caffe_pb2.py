@@ -16,9 +16,7 @@ _DESCRIPTOR_SET = Path(__file__).with_name("caffe.desc")
 
 def _read_descriptor_set() -> descriptor_pb2.FileDescriptorSet:
     if not _DESCRIPTOR_SET.is_file():
-        raise ImportError(
-            f"{_DESCRIPTOR_SET} is missing: this tree is not built; run make pycaffe"
-        )
+        raise ImportError(f"{_DESCRIPTOR_SET} is missing: this tree is not built; run make pycaffe")
     files = descriptor_pb2.FileDescriptorSet()
     files.ParseFromString(_DESCRIPTOR_SET.read_bytes())
     return files
