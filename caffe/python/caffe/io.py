@@ -78,7 +78,7 @@ def array_to_datum(arr: np.ndarray, label: int | None = None) -> Any:
 
 
 def datum_to_array(datum: Any) -> np.ndarray:
-    """The array (C, H, W) of a Datum: uint8, or float64 where it holds floats. Nothing is decoded."""
+    """The array (C, H, W) of a Datum, not decoded: uint8, or float64 where it holds floats."""
     shape = (datum.channels, datum.height, datum.width)
     if len(datum.data):
         return np.frombuffer(datum.data, dtype=np.uint8).reshape(shape).copy()
@@ -233,7 +233,8 @@ class Transformer:
         self._check_input(in_)
         if len(order) != len(self.inputs[in_]) - 1:
             raise Exception(
-                "Transpose order needs to have the same number of dimensions as the input."
+                f"transpose order {tuple(order)} must have one entry an axis of an image of {in_}: "
+                f"{len(self.inputs[in_]) - 1}"
             )
         self.transpose[in_] = tuple(order)
 
@@ -242,7 +243,8 @@ class Transformer:
         self._check_input(in_)
         if len(order) != self.inputs[in_][1]:
             raise Exception(
-                "Channel swap needs to have the same number of dimensions as the input channels."
+                f"channel swap {tuple(order)} must have one entry a channel of {in_}: "
+                f"{self.inputs[in_][1]}"
             )
         self.channel_swap[in_] = list(order)
 
@@ -252,7 +254,7 @@ class Transformer:
         self.raw_scale[in_] = scale
 
     def set_mean(self, in_: str, mean: np.ndarray) -> None:
-        """The mean to take off: (C,), (H, W) or (C, H, W); resized to the input where it differs."""
+        """The mean to take off: (C,), (H, W) or (C, H, W); resized where it differs in size."""
         self._check_input(in_)
         mean = np.asarray(mean)
         if mean.ndim == 1:

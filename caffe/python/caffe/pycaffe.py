@@ -1,4 +1,4 @@
-"""The Python half of Net: ordered dictionaries of its parts, and passes that take and give arrays."""
+"""The Python half of Net: dictionaries of its parts, and passes that take and give arrays."""
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
