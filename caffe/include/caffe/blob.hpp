@@ -2,6 +2,7 @@
 #ifndef CAFFE_BLOB_HPP_
 #define CAFFE_BLOB_HPP_
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,7 @@ namespace caffe {
 /// differs: a blob that shares another's memory (ShareData) keeps sharing when it shrinks;
 /// capacity follows foreign memory; `offset` is strict at the top end.
 template <typename Dtype>
-class Blob {
+class Blob : public std::enable_shared_from_this<Blob<Dtype>> {
  public:
   Blob();
   explicit Blob(const int num, const int channels, const int height, const int width);

@@ -65,6 +65,10 @@ class Layer {
     loss_[top_index] = value;
   }
 
+  /// What a snapshot keeps of a layer beside its blobs (a data layer's position); "" = nothing.
+  virtual string GetState() { return ""; }
+  virtual void SetState(const string& /*state*/) {}
+
   virtual const char* type() const { return ""; }
   virtual int ExactNumBottomBlobs() const { return -1; }
   virtual int MinBottomBlobs() const { return -1; }
