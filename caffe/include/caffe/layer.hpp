@@ -92,6 +92,14 @@ class Layer {
     param_propagate_down_[param_id] = value;
   }
 
+  /// Which tops receive a gradient in backward (set by the net; unset: all of them). A layer
+  /// that sums over its tops must leave the others out: their diff memory means nothing.
+  bool top_has_gradient(const int top_index) const {
+    return static_cast<int>(top_has_gradient_.size()) > top_index ? top_has_gradient_[top_index]
+                                                                  : true;
+  }
+  void set_top_has_gradient(const vector<bool>& flags) { top_has_gradient_ = flags; }
+
   // Names of the flow forks' older base.
   virtual bool ShareInParallel() const { return false; }
   bool IsShared() const { return is_shared_; }
@@ -106,6 +114,7 @@ class Layer {
   vector<shared_ptr<Blob<Dtype>>> blobs_;
   vector<bool> param_propagate_down_;
   vector<Dtype> loss_;
+  vector<bool> top_has_gradient_;
 
   virtual void Forward_cpu(const vector<Blob<Dtype>*>& bottom,
                            const vector<Blob<Dtype>*>& top) = 0;
