@@ -1,0 +1,1 @@
+"""Writes the bundled networks as prototxt text; one module a network."""
