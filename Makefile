@@ -18,16 +18,16 @@ deps: ## install what is missing: apt packages (with sudo where not root) and .v
 	@caffe/scripts/setup.sh .venv requirements.txt . caffe/python
 
 all: deps ## build the engine and its programs (caffe/build/tools/caffe)
-	@$(caffe) all
+	@+$(caffe) all
 
 pycaffe: deps ## build the Python module: import caffe
-	@$(caffe) pycaffe
+	@+$(caffe) pycaffe
 
 demo: pycaffe ## cut out the object and colour the motion of the bundled clip
 	@$(python) demo/infer.py
 
 test: all pycaffe ## build and run every test
-	@$(caffe) runtest
+	@+$(caffe) runtest
 	@$(python) -m pytest -q
 
 bench: all pycaffe ## measure speed and memory, tables for people
@@ -52,8 +52,8 @@ format: deps ## put every file into the form that lint asks for
 	@git ls-files -z 'caffe/*.cpp' 'caffe/*.hpp' 'caffe/*.h' | xargs -0 -r .venv/bin/clang-format -i
 
 check: lint ## lint, a build with warnings as errors, and every test
-	@$(caffe) warn
-	@$(MAKE) --no-print-directory test
+	@+$(caffe) warn
+	@+$(MAKE) --no-print-directory test
 
 clean: ## remove what was built; .venv stays
-	@$(caffe) clean
+	@+$(caffe) clean
