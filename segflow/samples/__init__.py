@@ -1,0 +1,1 @@
+"""Training samples: sources, mixtures of them, and making them ahead."""

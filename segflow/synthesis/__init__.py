@@ -1,0 +1,1 @@
+"""Made pictures with known motion: scenes, motion fields, composites and augmentation."""
