@@ -1,0 +1,38 @@
+// main of caffe_tests: GoogleTest's options, and in a GPU build one positional device id.
+#include "caffe/test/test_caffe_main.hpp"
+
+#ifndef CPU_ONLY
+namespace caffe {
+extern cudaDeviceProp CAFFE_TEST_CUDA_PROP;
+cudaDeviceProp CAFFE_TEST_CUDA_PROP;
+}  // namespace caffe
+
+namespace {
+
+void select_device(int argc, char** argv) {
+  int device = 0;
+  if (argc > 1) {
+    device = std::atoi(argv[1]);
+  } else if (CUDA_TEST_DEVICE >= 0) {
+    device = CUDA_TEST_DEVICE;
+  } else {
+    CUDA_CHECK(cudaGetDevice(&device));
+  }
+  caffe::Caffe::SetDevice(device);
+  CUDA_CHECK(cudaGetDeviceProperties(&caffe::CAFFE_TEST_CUDA_PROP, device));
+  cout << "Device " << device << ": " << caffe::CAFFE_TEST_CUDA_PROP.name << endl;
+}
+
+}  // namespace
+#endif
+
+int main(int argc, char** argv) {
+  ::testing::InitGoogleTest(&argc, argv);
+  caffe::GlobalInit(&argc, &argv);
+  // GlobalInit is made for programs and reports at INFO: tests want to see trouble only.
+  caffe::SetMinLogLevel(caffe::LOG_ERROR);
+#ifndef CPU_ONLY
+  select_device(argc, argv);
+#endif
+  return RUN_ALL_TESTS();
+}
