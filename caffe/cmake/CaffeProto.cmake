@@ -25,4 +25,5 @@ add_custom_command(
   COMMENT "Generating caffe.pb.h and caffe.desc"
   VERBATIM)
 add_custom_target(caffe_proto DEPENDS ${proto_dir}/caffe.pb.h ${CAFFE_PROTO_DESC})
-set_source_files_properties(${proto_dir}/caffe.pb.cc PROPERTIES COMPILE_OPTIONS "-w;-O2")
+set_source_files_properties(${proto_dir}/caffe.pb.cc PROPERTIES COMPILE_OPTIONS "-w;-O2"
+                                                                SKIP_PRECOMPILE_HEADERS ON)

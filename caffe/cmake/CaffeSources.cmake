@@ -17,10 +17,11 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|amd64")
   foreach(source ${CAFFE_SOURCES} ${CAFFE_TEST_SOURCES})
     if(source MATCHES "_avx512\\.cpp$")
       set_source_files_properties(
-        ${source} PROPERTIES
+        ${source} PROPERTIES SKIP_PRECOMPILE_HEADERS ON
         COMPILE_OPTIONS "-mavx512f;-mavx512bw;-mavx512vl;-mavx512dq;-mavx2;-mfma")
     elseif(source MATCHES "_avx2\\.cpp$")
-      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma")
+      set_source_files_properties(${source} PROPERTIES SKIP_PRECOMPILE_HEADERS ON
+                                                       COMPILE_OPTIONS "-mavx2;-mfma")
     endif()
   endforeach()
 else()
