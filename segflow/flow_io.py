@@ -64,6 +64,12 @@ def read_kitti_png(path: str | Path) -> np.ndarray:
     return _hide_unknown(flow, channels[:, :, 2] == 0)
 
 
+def is_kitti_png(path: str | Path) -> bool:
+    """Whether a file begins as a 16-bit RGB PNG, the only kind that can hold a flow."""
+    with Path(path).open("rb") as file:
+        return _png_kind(file.read(26)) == (16, 2)
+
+
 def read_pfm(path: str | Path) -> np.ndarray:
     """Read .pfm as (H, W) float32 ("Pf") or (H, W, 3) float32 ("PF"), top row first."""
     content = _read_bytes(path)
@@ -135,11 +141,13 @@ def _pfm_header(path: str | Path, content: bytes) -> tuple[list[bytes], int]:
 def _read_png16(path: str | Path) -> np.ndarray:
     """(H, W, 3) uint16 RGB. Pillow would give 8 bits; FFmpeg's decoder keeps all 16."""
     content = _read_bytes(path)
-    if content[:8] != b"\x89PNG\r\n\x1a\n":
+    kind = _png_kind(content)
+    if kind is None:
         raise DataError(f"{path}: not a PNG file")
-    depth, colour_type = content[24:26] if len(content) > 25 else (0, 0)
-    if (depth, colour_type) != (16, 2):
-        raise DataError(f"{path}: KITTI flow is a 16-bit RGB PNG; this has {depth} bits a channel")
+    if kind != (16, 2):
+        raise DataError(
+            f"{path}: KITTI flow is a 16-bit RGB PNG; this has {kind[0]} bits a channel"
+        )
     try:
         decoder = av.CodecContext.create("png", "r")
         frames = decoder.decode(av.Packet(content)) + decoder.decode(None)
@@ -148,3 +156,10 @@ def _read_png16(path: str | Path) -> np.ndarray:
     if not frames:
         raise DataError(f"{path}: damaged PNG file")
     return frames[0].to_ndarray(format="rgb48le")
+
+
+def _png_kind(content: bytes) -> tuple[int, int] | None:
+    """Bits a channel and colour type in the header of a PNG file, None if it is not one."""
+    if content[:8] != b"\x89PNG\r\n\x1a\n" or len(content) < 26:
+        return None
+    return content[24], content[25]

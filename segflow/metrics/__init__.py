@@ -1,0 +1,1 @@
+"""Measures: region similarity J, boundary accuracy F, end-point error and Fl."""
