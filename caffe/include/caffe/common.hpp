@@ -123,12 +123,6 @@ class Caffe {
   static void set_root_solver(bool root) { Get().solver_rank_ = root ? 0 : 1; }
   static void set_logging(bool on);
 
-  /// Called between layers, at most ten times a second, from whichever thread runs the net; it
-  /// may throw to stop the run (Python's Ctrl-C). Process-wide; null removes it.
-  using InterruptCheck = void (*)();
-  static void set_interrupt_check(InterruptCheck check);
-  static void CheckInterrupt();
-
  private:
   Caffe();
 

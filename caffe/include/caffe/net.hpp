@@ -155,7 +155,6 @@ class Net {
   void AppendAutomaticTops(int layer_id, LayerParameter* param);
   void AppendParam(const NetParameter& param, int layer_id, int param_id);
   void ResolveBackward(bool force_backward);
-  void CheckFinishedGraph() const;
 
   // Running (net.cpp).
   Dtype ForwardLayer(int layer_id);
@@ -168,6 +167,8 @@ class Net {
   void CopyLayer(const LayerParameter& source, vector<string>* mismatches);
   void BeginWeightReport();
   void EndWeightReport(const string& source, const vector<string>& mismatches);
+  void LoadNetFromHDF5(const string& filename);
+  void SaveNetToHDF5(const string& filename, bool write_diff) const;
 
   string name_;
   Phase phase_ = TRAIN;

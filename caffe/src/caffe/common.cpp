@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <chrono>
 #include <cstring>
 #include <ctime>
 #include <random>
@@ -74,25 +73,6 @@ void Caffe::DeviceQuery() { LOG(WARNING) << "This is a CPU-only build: there is 
 bool Caffe::CheckDevice(const int) { return false; }
 int Caffe::FindDevice(const int) { return -1; }
 #endif
-
-namespace {
-std::atomic<Caffe::InterruptCheck> g_interrupt_check{nullptr};
-}
-
-void Caffe::set_interrupt_check(InterruptCheck check) { g_interrupt_check.store(check); }
-
-void Caffe::CheckInterrupt() {
-  const InterruptCheck check = g_interrupt_check.load(std::memory_order_relaxed);
-  if (check == nullptr) return;
-  using Clock = std::chrono::steady_clock;
-  static std::atomic<std::int64_t> last{0};
-  const std::int64_t now =
-      std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now().time_since_epoch())
-          .count();
-  if (now - last.load(std::memory_order_relaxed) < 100) return;
-  last.store(now, std::memory_order_relaxed);
-  check();
-}
 
 void Caffe::set_logging(bool on) { SetMinLogLevel(on ? LOG_INFO : LOG_ERROR); }
 

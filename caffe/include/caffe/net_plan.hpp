@@ -1,0 +1,74 @@
+// The plan of a net: which layers run as one call, and when blobs give their memory back.
+#ifndef CAFFE_NET_PLAN_HPP_
+#define CAFFE_NET_PLAN_HPP_
+
+#include <memory>
+#include <vector>
+
+#include "caffe/backend/epilogue.hpp"
+#include "caffe/net.hpp"
+#include "caffe/util/arena.hpp"
+
+namespace caffe {
+
+/// Built once per net; consulted for every pass.
+///
+/// Fusion (TEST phase): a host layer (Convolution) and the in-place layers directly behind it
+/// (BatchNorm, Scale, ReLU, ...) run as one call with folded weights. The blob they share
+/// ends with the value that the unfused layers leave. In a `keep` net a residual join
+/// (Eltwise SUM, ReLU) of a blob that nobody kept joins the call too.
+///
+/// Memory: in a `keep` net all blobs draw from one arena, and a blob that is neither kept nor
+/// an input nor an output returns its memory after its last reader.
+template <typename Dtype>
+class NetPlan {
+ public:
+  explicit NetPlan(Net<Dtype>* net);
+
+  /// The layer after the group that begins at `layer_id` if that group can run fused within
+  /// [layer_id, end], after running it; `layer_id` itself if there is no such group.
+  int RunGroup(int layer_id, int end);
+  /// To be called before and after each layer that ran by itself.
+  void BeforeLayer(int layer_id);
+  void AfterLayers(int first, int last);
+
+  bool keeps() const { return keep_; }
+  /// True if the last forward ran any group fused: what backward needs is then not there.
+  bool ran_fused() const { return ran_fused_; }
+  void clear_ran_fused() { ran_fused_ = false; }
+  /// From now on nothing runs fused (the net runs backward).
+  void DisableFusion() { fusion_enabled_ = false; }
+  int num_groups() const { return static_cast<int>(groups_.size()); }
+
+ private:
+  struct Group {
+    int first = 0, last = 0;
+    EpilogueHost<Dtype>* host = nullptr;
+    std::vector<ChannelAffine*> affine;
+    int join = -1;         ///< the Eltwise layer, or -1
+    int addend_blob = -1;  ///< blob id of the join's other input
+    Epilogue<Dtype> epilogue;
+  };
+
+  void FindGroups();
+  bool ExtendInPlace(Group* group, int blob_id, int* next) const;
+  bool ExtendJoin(Group* group, int blob_id, int next) const;
+  void FindLastUses();
+  bool FusionAllowed() const;
+  void RefreshAffine(Group* group);
+
+  Net<Dtype>* net_;
+  std::vector<Group> groups_;
+  std::vector<int> group_of_layer_;
+  bool fusion_enabled_ = true;
+  bool ran_fused_ = false;
+  bool keep_ = false;
+  shared_ptr<Arena> arena_;
+  std::vector<std::vector<int>> release_after_;
+  std::vector<shared_ptr<const string>> blob_name_labels_;
+  bool last_uses_known_ = false;
+};
+
+}  // namespace caffe
+
+#endif  // CAFFE_NET_PLAN_HPP_

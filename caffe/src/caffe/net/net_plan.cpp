@@ -1,0 +1,232 @@
+// Finding fused groups and last uses, and running them.
+#include "caffe/net_plan.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <new>
+#include <set>
+
+namespace caffe {
+
+namespace {
+
+bool PlanIsOff() {
+  const char* plan = std::getenv("CAFFE_PLAN");
+  return plan != nullptr && std::strcmp(plan, "off") == 0;
+}
+
+template <typename Dtype>
+bool IsPlainSum(const Layer<Dtype>& layer) {
+  if (std::strcmp(layer.type(), "Eltwise") != 0) return false;
+  const EltwiseParameter& param = layer.layer_param().eltwise_param();
+  if (param.operation() != EltwiseParameter_EltwiseOp_SUM) return false;
+  return std::all_of(param.coeff().begin(), param.coeff().end(),
+                     [](float coeff) { return coeff == 1.f; });
+}
+
+}  // namespace
+
+template <typename Dtype>
+NetPlan<Dtype>::NetPlan(Net<Dtype>* net) : net_(net) {
+  const bool off = PlanIsOff();
+  keep_ = !off && net->definition().keep_size() > 0;
+  for (const string& name : net->definition().keep()) {
+    if (!name.empty() && !net->has_blob(name)) {
+      CAFFE_THROW(kKey) << "keep names blob '" << name << "', which this net does not have";
+    }
+  }
+  group_of_layer_.assign(net->layers().size(), -1);
+  fusion_enabled_ = !off && net->phase() == TEST && !net->definition().force_backward();
+  if (keep_) {
+    arena_ = std::make_shared<Arena>();
+    for (const string& name : net->blob_names()) {
+      blob_name_labels_.push_back(std::make_shared<const string>(name));
+    }
+  }
+  if (fusion_enabled_) FindGroups();
+}
+
+/// Whether layer `next` works in place on the blob and fits behind what the group holds.
+template <typename Dtype>
+bool NetPlan<Dtype>::ExtendInPlace(Group* group, int blob_id, int* next) const {
+  if (*next >= static_cast<int>(net_->layers().size())) return false;
+  const auto& bottoms = net_->bottom_ids(*next);
+  const auto& tops = net_->top_ids(*next);
+  if (bottoms.size() != 1 || tops.size() != 1) return false;
+  if (bottoms[0] != blob_id || tops[0] != blob_id) return false;
+  if (net_->layers()[*next]->loss(0) != Dtype(0)) return false;
+  Layer<Dtype>* layer = net_->layers()[*next].get();
+  if (group->epilogue.activation.kind != Activation::kNone) return false;
+  if (auto* affine = dynamic_cast<ChannelAffine*>(layer)) {
+    if (group->join >= 0 || !affine->is_channel_affine()) return false;
+    group->affine.push_back(affine);
+  } else if (const auto* role = dynamic_cast<ActivationRole*>(layer)) {
+    const Activation activation = role->activation();
+    if (activation.kind == Activation::kNone) return false;
+    group->epilogue.activation = activation;
+  } else {
+    return false;
+  }
+  group->last = (*next)++;
+  return true;
+}
+
+/// Whether layer `next` is a residual join of the blob that may run in the same call: only
+/// where nobody can ask for the blob's own value.
+template <typename Dtype>
+bool NetPlan<Dtype>::ExtendJoin(Group* group, int blob_id, int next) const {
+  if (!keep_ || next >= static_cast<int>(net_->layers().size())) return false;
+  const auto& bottoms = net_->bottom_ids(next);
+  const auto& tops = net_->top_ids(next);
+  if (bottoms.size() != 2 || tops.size() != 1 || !IsPlainSum(*net_->layers()[next])) return false;
+  if (group->epilogue.activation.kind != Activation::kNone) return false;
+  if (bottoms[0] == bottoms[1] || tops[0] == bottoms[0] || tops[0] == bottoms[1]) return false;
+  if (bottoms[0] != blob_id && bottoms[1] != blob_id) return false;
+  const auto& kept = net_->definition().keep();
+  if (std::find(kept.begin(), kept.end(), net_->blob_names()[blob_id]) != kept.end()) return false;
+  const auto& shapes = net_->bottom_vecs()[next];
+  if (shapes[0]->shape() != shapes[1]->shape()) return false;
+  group->join = next;
+  group->addend_blob = bottoms[0] == blob_id ? bottoms[1] : bottoms[0];
+  group->last = next;
+  return true;
+}
+
+template <typename Dtype>
+void NetPlan<Dtype>::FindGroups() {
+  const int count = static_cast<int>(net_->layers().size());
+  for (int i = 0; i < count; ++i) {
+    auto* host = dynamic_cast<EpilogueHost<Dtype>*>(net_->layers()[i].get());
+    if (host == nullptr || net_->top_ids(i).size() != 1 || net_->bottom_ids(i).size() != 1) continue;
+    if (net_->top_ids(i)[0] == net_->bottom_ids(i)[0]) continue;
+    Group group;
+    group.first = group.last = i;
+    group.host = host;
+    const int blob_id = net_->top_ids(i)[0];
+    int next = i + 1;
+    while (ExtendInPlace(&group, blob_id, &next)) {
+    }
+    if (ExtendJoin(&group, blob_id, next)) {
+      ++next;
+      ExtendInPlace(&group, net_->top_ids(group.join)[0], &next);
+    }
+    if (group.last == group.first) continue;
+    group_of_layer_[i] = static_cast<int>(groups_.size());
+    groups_.push_back(std::move(group));
+    i = groups_.back().last;
+  }
+}
+
+template <typename Dtype>
+bool NetPlan<Dtype>::FusionAllowed() const {
+  return fusion_enabled_ && !net_->debug_info_ && net_->before_forward_.empty() &&
+         net_->after_forward_.empty() && Caffe::mode() == Caffe::CPU;
+}
+
+/// Folds the group's affine layers anew if one of their parameters has changed.
+template <typename Dtype>
+void NetPlan<Dtype>::RefreshAffine(Group* group) {
+  if (group->affine.empty()) return;
+  std::uint64_t version = 0;
+  for (const ChannelAffine* affine : group->affine) version += affine->affine_version();
+  Epilogue<Dtype>& epilogue = group->epilogue;
+  if (epilogue.has_affine() && epilogue.version == version) return;
+  const int channels = net_->top_vecs()[group->first][0]->shape(1);
+  epilogue.scale.assign(channels, 1.0);
+  epilogue.shift.assign(channels, 0.0);
+  for (const ChannelAffine* affine : group->affine) {
+    affine->compose_affine(&epilogue.scale, &epilogue.shift);
+  }
+  epilogue.version = version;
+}
+
+template <typename Dtype>
+int NetPlan<Dtype>::RunGroup(int layer_id, int end) {
+  const int group_id = group_of_layer_[layer_id];
+  if (group_id < 0 || !FusionAllowed()) return layer_id;
+  Group& group = groups_[group_id];
+  if (group.last > end) return layer_id;
+  for (const ChannelAffine* affine : group.affine) {
+    if (!affine->is_channel_affine()) return layer_id;
+  }
+  const auto& bottom = net_->bottom_vecs()[group.first];
+  const auto& top = net_->top_vecs()[group.join >= 0 ? group.join : group.first];
+  try {
+    for (int i = group.first; i <= group.last; ++i) {
+      net_->layers()[i]->Reshape(net_->bottom_vecs()[i], net_->top_vecs()[i]);
+    }
+    RefreshAffine(&group);
+    group.epilogue.addend =
+        group.addend_blob >= 0 ? net_->blobs()[group.addend_blob].get() : nullptr;
+    if (!group.host->AcceptsEpilogue(group.epilogue)) return layer_id;
+    if (arena_) top[0]->data()->set_arena(arena_);
+    group.host->ForwardWithEpilogue(bottom, top, group.epilogue);
+  } catch (Error& error) {
+    error.AddContext(net_->DescribeLayer(group.first) + " with the layers fused to it");
+    throw;
+  } catch (const std::bad_alloc&) {
+    throw Error("not enough memory in " + net_->DescribeLayer(group.first), Error::kMemory);
+  }
+  ran_fused_ = true;
+  AfterLayers(group.first, group.last);
+  return group.last + 1;
+}
+
+template <typename Dtype>
+void NetPlan<Dtype>::BeforeLayer(int layer_id) {
+  if (!arena_) return;
+  const auto& tops = net_->top_vecs()[layer_id];
+  net_->layers()[layer_id]->Reshape(net_->bottom_vecs()[layer_id], tops);
+  for (Blob<Dtype>* top : tops) top->data()->set_arena(arena_);
+}
+
+template <typename Dtype>
+void NetPlan<Dtype>::AfterLayers(int first, int last) {
+  for (int i = first; i <= last; ++i) {
+    for (Blob<Dtype>* top : net_->top_vecs()[i]) top->data()->SyncViews();
+  }
+  if (!keep_ || net_->phase() != TEST) return;
+  if (!last_uses_known_) FindLastUses();
+  for (int i = first; i <= last; ++i) {
+    for (const int blob_id : release_after_[i]) {
+      net_->blobs()[blob_id]->data()->Release(blob_name_labels_[blob_id]);
+    }
+  }
+}
+
+/// For each layer, the blobs that nobody reads after it. Blobs that share memory (Split tops,
+/// Reshape, Flatten) die together, with the last of them.
+template <typename Dtype>
+void NetPlan<Dtype>::FindLastUses() {
+  const int count = static_cast<int>(net_->layers().size());
+  std::set<const SyncedMemory*> immortal;
+  const auto& kept = net_->definition().keep();
+  for (size_t id = 0; id < net_->blobs().size(); ++id) {
+    if (std::find(kept.begin(), kept.end(), net_->blob_names()[id]) != kept.end()) {
+      immortal.insert(net_->blobs()[id]->data().get());
+    }
+  }
+  for (const Blob<Dtype>* blob : net_->input_blobs()) immortal.insert(blob->data().get());
+  for (const Blob<Dtype>* blob : net_->output_blobs()) immortal.insert(blob->data().get());
+  std::map<const SyncedMemory*, int> last_use;
+  for (int i = 0; i < count; ++i) {
+    for (const Blob<Dtype>* blob : net_->bottom_vecs()[i]) last_use[blob->data().get()] = i;
+    for (const Blob<Dtype>* blob : net_->top_vecs()[i]) last_use[blob->data().get()] = i;
+  }
+  release_after_.assign(count, {});
+  std::set<const SyncedMemory*> listed;
+  for (size_t id = 0; id < net_->blobs().size(); ++id) {
+    const SyncedMemory* memory = net_->blobs()[id]->data().get();
+    const auto use = last_use.find(memory);
+    if (use == last_use.end() || immortal.count(memory) || !listed.insert(memory).second) continue;
+    release_after_[use->second].push_back(static_cast<int>(id));
+  }
+  last_uses_known_ = true;
+}
+
+template class NetPlan<float>;
+template class NetPlan<double>;
+
+}  // namespace caffe
