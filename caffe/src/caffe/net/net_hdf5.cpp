@@ -1,7 +1,7 @@
 // Weights of a net in and out of HDF5 files (`data/<layer>/<j>`, and `diff/...`).
 #include "caffe/net.hpp"
 
-#ifdef USE_HDF5
+#if defined(USE_HDF5) && __has_include("caffe/util/hdf5.hpp")
 
 #include <unistd.h>
 

@@ -30,7 +30,7 @@ Net<Dtype>::Net(const string& param_file, Phase phase, const int level,
 }
 
 template <typename Dtype>
-Net<Dtype>::~Net() = default;
+Net<Dtype>::~Net() {}
 
 template <typename Dtype>
 void Net<Dtype>::Init(const NetParameter& in_param) {

@@ -8,13 +8,20 @@
 
 #include "caffe/net.hpp"
 #include "caffe/util/caffemodel_reader.hpp"
-#include "caffe/util/hdf5.hpp"
 #include "caffe/util/io.hpp"
 #include "caffe/util/upgrade_proto.hpp"
 
 namespace caffe {
 
 namespace {
+
+/// A weights file is HDF5 if it begins with that format's signature, whatever its name.
+bool IsHDF5File(const string& filename) {
+  const char signature[8] = {'\x89', 'H', 'D', 'F', '\r', '\n', '\x1a', '\n'};
+  char start[8] = {};
+  std::ifstream file(filename, std::ios::binary);
+  return file.read(start, sizeof(start)) && std::equal(start, start + 8, signature);
+}
 
 string Listed(const vector<string>& names) {
   std::ostringstream text;
@@ -134,7 +141,7 @@ void Net<Dtype>::CopyTrainedLayersFrom(const NetParameter& param) {
 
 template <typename Dtype>
 void Net<Dtype>::CopyTrainedLayersFrom(const string& trained_filename) {
-  if (is_hdf5_file(trained_filename)) {
+  if (IsHDF5File(trained_filename)) {
     CopyTrainedLayersFromHDF5(trained_filename);
   } else {
     CopyTrainedLayersFromBinaryProto(trained_filename);
