@@ -22,8 +22,9 @@ def overlay_mask(image: np.ndarray, mask: np.ndarray, opacity: float = 0.45) -> 
     result = image.copy()
     inside = mask > 0
     numbers = mask[inside].astype(np.intp)
-    colors = OBJECT_COLORS[(numbers - 1) % len(OBJECT_COLORS)]
-    result[inside] = (image[inside] * (1 - opacity) + colors * opacity + 0.5).astype(np.uint8)
+    shares = (OBJECT_COLORS * opacity + 0.5).astype(np.float32)
+    tinted = image[inside] * np.float32(1 - opacity)
+    result[inside] = (tinted + shares[(numbers - 1) % len(shares)]).astype(np.uint8)
     border = inside & _touches_another(mask)
     result[border] = OBJECT_COLORS[(mask[border].astype(np.intp) - 1) % len(OBJECT_COLORS)]
     return result

@@ -77,8 +77,12 @@ def write_mask(path: str | Path, mask: np.ndarray) -> None:
 
 
 def write_image(path: str | Path, image: np.ndarray) -> None:
-    """Write (H, W, 3) uint8 RGB; the suffix of the path chooses the format."""
-    Image.fromarray(np.ascontiguousarray(image)).save(path)
+    """Write (H, W, 3) uint8 RGB; the suffix of the path chooses the format.
+
+    PNG is packed lightly: pictures for people are written once a frame, and speed counts.
+    """
+    # Formats other than PNG ignore the level.
+    Image.fromarray(np.ascontiguousarray(image)).save(path, compress_level=1)
 
 
 def _decode(path: str | Path) -> Image.Image:

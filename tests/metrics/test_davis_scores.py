@@ -124,6 +124,12 @@ def test_mean_recall_and_decay_of_a_hand_worked_sequence():
     assert decay == pytest.approx((0.9 + 0.7) / 2 - (0.4 + 0.2) / 2)
 
 
+def test_marks_of_decay_that_fall_between_frames_go_to_the_later_one():
+    # n = 7: marks 1, 2.5 -> 3, 4, 5.5 -> 6, 7
+    decay = statistics([7, 5, 3, 0, 0, 1, 2])[2]
+    assert decay == pytest.approx((7 + 5 + 3) / 3 - (1 + 2) / 2)
+
+
 def test_first_and_last_frame_are_not_scored():
     assert list(scored_frames(5)) == [1, 2, 3]
     with pytest.raises(ValueError, match="needs three"):

@@ -105,7 +105,9 @@ def test_odd_frame_size_is_filled_up_to_even(tmp_path):
 
 def test_writer_leaves_nothing_after_an_exception(tmp_path):
     with pytest.raises(KeyError), VideoWriter(tmp_path / "v.mp4") as writer:
-        writer.write(plain(0))
+        for value in range(120):  # more than the encoder holds back
+            writer.write(plain(2 * value))
+        assert [path.suffix for path in tmp_path.iterdir()] == [".part"]
         raise KeyError
     assert list(tmp_path.iterdir()) == []
 

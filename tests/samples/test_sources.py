@@ -170,7 +170,13 @@ def views_of(scale: float, angle: float, mirror: bool) -> View:
         (views_of(1, 90, False), (2, 4)),
         (views_of(0.5, 90, True), (-4, 8)),
     ],
-    ids=["plain", "mirror negates u", "half size", "turned clockwise", "turned, then mirrored and doubled"],
+    ids=[
+        "plain",
+        "mirror negates u",
+        "half size",
+        "turned clockwise",
+        "turned, then mirrored and doubled",
+    ],
 )
 def test_flow_turns_with_the_picture(view, want):
     flow = augmented_flow(constant_flow(4, -2), view, view, view.positions())
