@@ -156,3 +156,19 @@ def test_video_whose_packets_are_damaged_is_refused_by_name(tmp_path):
     (tmp_path / "damaged.mp4").write_bytes(content)
     with pytest.raises(DataError, match="damaged.mp4"):
         list(open_clip(tmp_path / "damaged.mp4"))
+
+
+def test_video_of_a_phone_held_upright_is_turned(tmp_path):
+    picture = plain(20, (32, 48))
+    picture[:16] = 220  # bright above
+    with VideoWriter(tmp_path / "v.mp4") as writer:
+        writer.write(picture)
+    content = bytearray((tmp_path / "v.mp4").read_bytes())
+    # The track header's matrix, 16.16 fixed point: (x, y) -> (32 - y, x), a clockwise quarter turn.
+    matrix = content.index(b"tkhd") + 4 + 40
+    turn = np.array([0, 1, 0, -1, 0, 0, 32, 0, 2**14]) * 2**16
+    content[matrix : matrix + 36] = turn.astype(">i4").tobytes()
+    (tmp_path / "turned.mp4").write_bytes(content)
+    (frame,) = open_clip(tmp_path / "turned.mp4")
+    assert frame.image.shape == (48, 32, 3)
+    assert frame.image[:, :14].max() < 60 < 180 < frame.image[:, 18:].min(), "bright at the right"
