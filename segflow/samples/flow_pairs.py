@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from segflow.errors import DataError
+from segflow.errors import DataError, UsageError
 from segflow.readers.flow_sets import FlowPair, open_flow_set
 from segflow.readers.frames import size_text
 from segflow.readers.image import read_image
 from segflow.samples.pictures import PictureCache
 from segflow.samples.sample import Sample, SampleSpec, planar_flow
-from segflow.synthesis.augment import network_frames, random_crop
+from segflow.synthesis.augment import full_view, network_frames, random_crop
 from segflow.synthesis.remap import View, remap
 
 
@@ -24,12 +24,25 @@ class FlowPairs:
 
     Both frames are cropped alike; frame 2 is turned, scaled and shifted a little further, which
     the flow takes into account. No mask is known: mask_weight is 0.
+    fit: "crop" cuts windows about as large as the picture, "stretch" scales the whole picture to
+    the size first (segflow.md 5.2) and then zooms up to 1.5; augment: False gives the stretched
+    or middle part as it is; randomize: False gives the pairs in their order.
     Raises DataError where a root holds no pair.
     """
 
     def __init__(
-        self, roots: Sequence[Path | str], spec: SampleSpec, cache: PictureCache | None = None
+        self,
+        roots: Sequence[Path | str],
+        spec: SampleSpec,
+        cache: PictureCache | None = None,
+        *,
+        fit: str = "crop",
+        augment: bool = True,
+        randomize: bool = True,
     ):
+        if fit not in ("crop", "stretch"):
+            raise UsageError(f"fit {fit!r}: want 'crop' or 'stretch'")
+        self.fit, self.augment, self.randomize = fit, augment, randomize
         self.spec = spec
         self.cache = cache or PictureCache(spec.size)
         self.pairs = [pair for root in roots for pair in open_flow_set(root).pairs]
@@ -39,22 +52,34 @@ class FlowPairs:
     def sample(self, index: int) -> Sample:
         rng = self.spec.generator("flow", index)
         size = self.spec.size
-        image1, image2, flow = self._read(self.pairs[int(rng.integers(len(self.pairs)))])
-        full = min(flow.shape[0] / size[0], flow.shape[1] / size[1])
-        crop = replace(self.spec.crop, zoom=(1.0, max(1.0, full / 0.8)), anchor=0.0)
-        view1 = random_crop(rng, flow.shape[:2], size, crop)
-        view2 = moved_further(rng, view1)
+        number = int(rng.integers(len(self.pairs))) if self.randomize else index % len(self.pairs)
+        image1, image2, flow = self._read(self.pairs[number])
+        view1 = self._view(rng, flow.shape[:2])
+        view2 = moved_further(rng, view1) if self.augment else view1
         positions = view1.positions()
         frame1, frame2 = network_frames(
             remap(image1, *positions),
             remap(image2, *view2.positions()),
-            rng,
+            rng if self.augment else None,
             self.spec.photometric,
             self.spec.mean,
         )
         moved = augmented_flow(flow, view1, view2, positions)
         unknown_mask = np.zeros(size, np.float32)
         return Sample(frame1, frame2, unknown_mask, unknown_mask.copy(), planar_flow(moved))
+
+    def _view(self, rng: np.random.Generator, picture_size: tuple[int, int]) -> View:
+        size = self.spec.size
+        full = min(picture_size[0] / size[0], picture_size[1] / size[1])
+        largest = max(1.0, full / 0.8) if self.fit == "crop" else 1.5
+        crop = replace(self.spec.crop, zoom=(1.0, largest), anchor=0.0)
+        if self.fit == "crop":
+            if self.augment:
+                return random_crop(rng, picture_size, size, crop)
+            middle = ((picture_size[1] - 1) / 2, (picture_size[0] - 1) / 2)
+            return View.of_crop(size, middle, full)
+        whole = full_view(picture_size, size)
+        return whole.after(random_crop(rng, size, size, crop)) if self.augment else whole
 
     def _read(self, pair: FlowPair) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         image1, image2 = (self._full(file) for file in (pair.image0_file, pair.image1_file))

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
+from segflow.errors import DataError
 from segflow.synthesis.augment import MEAN_BGR, CropSpec, PhotometricSpec
 from segflow.synthesis.fields import MotionSpec
 
@@ -52,6 +53,14 @@ class SampleSpec:
     motion: MotionSpec = field(default_factory=MotionSpec)
     mean: tuple[float, float, float] = MEAN_BGR
 
+    def __post_init__(self) -> None:
+        if len(self.size) != 2 or min(self.size) < 8:
+            raise DataError(f"size {self.size!r}: want (height, width) of 8 pixels and more")
+        if len(self.mean) != 3:
+            raise DataError(f"mean: want the three values of B, G and R, got {self.mean!r}")
+        if self.seed < 0:
+            raise DataError(f"seed {self.seed}: want 0 or more")
+
     def generator(self, kind: str, index: int) -> np.random.Generator:
         """The random numbers of sample `index` of a kind of source: of (seed, index) only."""
         return np.random.default_rng((self.seed, zlib.crc32(kind.encode()), index))
@@ -94,6 +103,10 @@ class BatchSource:
 
     source: SampleSource
     size: int
+
+    def __post_init__(self) -> None:
+        if self.size < 1:
+            raise DataError(f"batch size {self.size}: want 1 or more")
 
     def batch(self, index: int) -> Batch:
         start = index * self.size

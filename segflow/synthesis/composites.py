@@ -50,26 +50,28 @@ def compose(background: Layer, objects: Sequence[Layer] = ()) -> FramePair:
     index2 = np.zeros_like(index1)
     for number, layer in enumerate(objects, 1):
         reach = float(np.abs(layer.field).max())
-        window = covered_window(layer, reach)
+        window = covered_window(layer.picture, layer.view, reach)
         if window is not None:
             solid = _lay_over(frame1, layer, window, layer.field)
             index1[window][solid] = number
             np.copyto(flow[window], layer.field[window], where=solid[..., None])
-        window = covered_window(layer, 0.0)
+        window = covered_window(layer.picture, layer.view)
         if window is not None:
             index2[window][_lay_over(frame2, layer, window, None)] = number
     return FramePair(frame1, frame2, index1, index2, flow)
 
 
-def covered_window(layer: Layer, reach_px: float) -> tuple[slice, slice] | None:
-    """The rows and columns of the output which the layer's picture can touch, grown by reach_px.
+def covered_window(
+    picture: np.ndarray, view: View, reach_px: float = 0.0
+) -> tuple[slice, slice] | None:
+    """The rows and columns of the output which a picture can touch, grown by reach_px.
 
     None where that is outside the output.
     """
-    height, width = layer.view.size
-    h, w = layer.picture.shape[:2]
+    height, width = view.size
+    h, w = picture.shape[:2]
     corners = np.array([(-1, -1), (w, -1), (-1, h), (w, h)], np.float64)
-    points = layer.view.to_output(corners)
+    points = view.to_output(corners)
     low = np.floor(points.min(0) - reach_px).astype(int)
     high = np.ceil(points.max(0) + reach_px).astype(int) + 1
     left, top = max(low[0], 0), max(low[1], 0)
@@ -84,15 +86,20 @@ def _lay_over(
 ) -> np.ndarray:
     """Blend the layer into the frame's window; where it covers at least half (boolean)."""
     seen = remap(layer.picture, *layer.view.positions(field, window), border="zero")
+    return blend(frame[window], seen)
+
+
+def blend(frame: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Lay `seen` (h, w, 4) uint8 over the frame (h, w, 3) uint8, in place; where it covers at
+    least half (boolean)."""
     cover = seen[..., 3:].astype(np.float32)
     cover *= np.float32(1 / 255)
-    below = frame[window]
     mixed = seen[..., :3].astype(np.float32)
-    mixed -= below
+    mixed -= frame
     mixed *= cover
-    mixed += below
+    mixed += frame
     mixed += np.float32(0.5)
-    frame[window] = mixed.astype(np.uint8)
+    frame[...] = mixed.astype(np.uint8)
     return seen[..., 3] >= 128
 
 

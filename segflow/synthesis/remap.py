@@ -65,6 +65,12 @@ class View:
         """Source pixels per output pixel."""
         return math.sqrt(abs(float(np.linalg.det(self.linear))))
 
+    def after(self, first: View) -> View:
+        """The view that looks through this one at what `first` looks at: of size first.size."""
+        linear = self.linear @ first.linear
+        shift = self.linear @ first.matrix[:, 2] + self.matrix[:, 2]
+        return View(np.concatenate([linear, shift[:, None]], axis=1), first.size)
+
     def positions(
         self, field: np.ndarray | None = None, window: tuple[slice, slice] | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
