@@ -184,7 +184,7 @@ def _param_shapes(layer: NetLayer, bottoms: list[Shape], tops: list[Shape]) -> l
     if layer.type == "DataAugmentation":
         return [(1, 1, 1, 1), (1, *tops[0][1:]), (1, channels, 1, 1)]
     if layer.type == "Normalize":
-        return [(1,) if layer.settings("norm_param").one("channel_shared", True) else (channels,)]
+        return [() if layer.settings("norm_param").one("channel_shared", True) else (channels,)]
     return []
 
 
