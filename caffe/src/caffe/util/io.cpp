@@ -76,6 +76,14 @@ void ParseMessage(std::string_view bytes, const string& filename, Message* proto
       !HasKnownField(*proto)) {
     throw Error(filename + ": is no " + kind + ", or corrupt" + hint, Error::kValue);
   }
+  const auto* state = dynamic_cast<const SolverState*>(proto);
+  if (state != nullptr && !state->has_iter()) {
+    throw Error(
+        filename +
+            ": is no solver state (it has no iteration number); a file of weights "
+            "is given with --weights, a .solverstate with --snapshot",
+        Error::kValue);
+  }
   ConvertRawBlobsOf(proto);
 }
 

@@ -184,7 +184,8 @@ std::string UnknownField(const std::string& name, const Descriptor* message) {
   if (!near.empty()) text += "; did you mean \"" + near + "\"?";
   const std::string home = WhereItBelongs(name, message);
   text += home;
-  if (near.empty() && home.empty()) {
+  const bool likely = !near.empty() && EditDistance(name, near) <= 1;
+  if (!likely && home.empty()) {
     text += "; it may belong to a fork of Caffe that this engine does not include";
   }
   return text;
@@ -236,7 +237,6 @@ std::string Explain(const FirstError& error, const std::string& text,
   return message;
 }
 
-/// A message of another file than the schema's own cannot come up.
 std::string WithoutByteOrderMark(const std::string& text) {
   return text.compare(0, 3, "\xEF\xBB\xBF") == 0 ? text.substr(3) : text;
 }

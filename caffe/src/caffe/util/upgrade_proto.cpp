@@ -1,6 +1,7 @@
 // The chain of net upgrades, the small ones, and reading files through it.
 #include "caffe/util/upgrade_proto.hpp"
 
+#include <algorithm>
 #include <string>
 
 #include "caffe/util/io.hpp"
@@ -79,8 +80,13 @@ void UpgradeData(Layer* layer) {
   }
 }
 
-bool IsThreeParamBatchNorm(const LayerParameter& layer) {
-  return layer.type() == "BatchNorm" && layer.param_size() == 3;
+/// Three specs, one a statistic, of which some still has a rate.
+bool HasRatesOfStatistics(const LayerParameter& layer) {
+  const auto& specs = layer.param();
+  return layer.type() == "BatchNorm" && specs.size() == 3 &&
+         std::any_of(specs.begin(), specs.end(), [](const ParamSpec& spec) {
+           return spec.lr_mult() != 0 || spec.decay_mult() != 0;
+         });
 }
 
 void Announce(const string& file, const char* what) {
@@ -202,13 +208,13 @@ void UpgradeNetInput(NetParameter* net_param) {
 
 bool NetNeedsBatchNormUpgrade(const NetParameter& net_param) {
   for (const LayerParameter& layer : net_param.layer()) {
-    if (IsThreeParamBatchNorm(layer)) return true;
+    if (HasRatesOfStatistics(layer)) return true;
   }
   return false;
 }
 
 void UpgradeBatchNormLayer(LayerParameter* layer) {
-  if (!IsThreeParamBatchNorm(*layer)) return;
+  if (!HasRatesOfStatistics(*layer)) return;
   for (ParamSpec& spec : *layer->mutable_param()) {
     spec.set_lr_mult(0);
     spec.set_decay_mult(0);
