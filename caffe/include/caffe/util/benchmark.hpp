@@ -1,0 +1,62 @@
+// Timers: wall clock in CPU mode, events on the default stream in GPU mode.
+#ifndef CAFFE_UTIL_BENCHMARK_H_
+#define CAFFE_UTIL_BENCHMARK_H_
+
+#include <chrono>
+
+#include "caffe/common.hpp"
+#include "caffe/util/device_alternate.hpp"
+
+namespace caffe {
+
+/// Measures from Start to Stop. Reading the time stops a running timer; one that was never
+/// started reads 0 and warns.
+///
+/// differs: BVLC's CPU MilliSeconds are whole milliseconds; here they keep their fraction.
+class Timer {
+ public:
+  Timer();
+  virtual ~Timer();
+  virtual void Start();
+  virtual void Stop();
+  virtual float MilliSeconds();
+  virtual float MicroSeconds();
+  virtual float Seconds();
+
+  bool initted() { return initted_; }
+  bool running() { return running_; }
+  bool has_run_at_least_once() { return has_run_at_least_once_; }
+
+ protected:
+  void Init();
+  /// Microseconds from Start to Stop on the wall clock.
+  float WallMicroSeconds();
+  /// Stops a running timer; false, with a warning, where it never ran.
+  bool ReadyToRead();
+
+  bool initted_ = false;
+  bool running_ = false;
+  bool has_run_at_least_once_ = false;
+#ifndef CPU_ONLY
+  cudaEvent_t start_gpu_ = nullptr;
+  cudaEvent_t stop_gpu_ = nullptr;
+#endif
+  std::chrono::steady_clock::time_point start_cpu_, stop_cpu_;
+
+  DISABLE_COPY_AND_ASSIGN(Timer);
+};
+
+/// Wall clock whatever the mode.
+class CPUTimer : public Timer {
+ public:
+  CPUTimer();
+  ~CPUTimer() override = default;
+  void Start() override;
+  void Stop() override;
+  float MilliSeconds() override;
+  float MicroSeconds() override;
+};
+
+}  // namespace caffe
+
+#endif  // CAFFE_UTIL_BENCHMARK_H_
