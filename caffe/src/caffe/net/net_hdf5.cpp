@@ -1,7 +1,7 @@
 // Weights of a net in and out of HDF5 files (`data/<layer>/<j>`, and `diff/...`).
 #include "caffe/net.hpp"
 
-#if defined(USE_HDF5) && __has_include("caffe/util/hdf5.hpp")
+#ifdef USE_HDF5
 
 #include <unistd.h>
 
@@ -12,22 +12,6 @@
 namespace caffe {
 
 namespace {
-
-/// An HDF5 object that closes itself. (Errors name `what`.)
-class Handle {
- public:
-  Handle(hid_t id, herr_t (*close)(hid_t), const string& what) : id_(id), close_(close) {
-    CHECK_GE(id_, 0) << "HDF5: cannot open " << what;
-  }
-  ~Handle() { close_(id_); }
-  Handle(const Handle&) = delete;
-  Handle& operator=(const Handle&) = delete;
-  operator hid_t() const { return id_; }
-
- private:
-  hid_t id_;
-  herr_t (*close_)(hid_t);
-};
 
 /// Whether `path` exists below `root`, every group on the way included. Layer names may hold
 /// slashes, which HDF5 reads as nested groups.
@@ -50,9 +34,9 @@ bool IsPrefixOfALayer(const string& group, const vector<string>& layer_names) {
 
 template <typename Dtype>
 void Net<Dtype>::LoadNetFromHDF5(const string& filename) {
-  const Handle file(H5Fopen(filename.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose, filename);
+  const Hdf5Handle file = hdf5_open_file(filename);
   CHECK(PathExists(file, "data")) << filename << ": no group 'data', so this is no weights file";
-  const Handle data(H5Gopen2(file, "data", H5P_DEFAULT), H5Gclose, filename + ":data");
+  const Hdf5Handle data(H5Gopen2(file, "data", H5P_DEFAULT), H5Gclose, filename + ":data");
   const int links = hdf5_get_num_links(data);
   for (int i = 0; i < links; ++i) {
     const string group = hdf5_get_name_by_idx(data, i);
@@ -61,7 +45,7 @@ void Net<Dtype>::LoadNetFromHDF5(const string& filename) {
   for (size_t layer = 0; layer < layers_.size(); ++layer) {
     const auto& blobs = layers_[layer]->blobs();
     if (!PathExists(data, layer_names_[layer])) continue;
-    const Handle group(H5Gopen2(data, layer_names_[layer].c_str(), H5P_DEFAULT), H5Gclose,
+    const Hdf5Handle group(H5Gopen2(data, layer_names_[layer].c_str(), H5P_DEFAULT), H5Gclose,
                        filename + ":data/" + layer_names_[layer]);
     CHECK(!PathExists(group, std::to_string(blobs.size())) || blobs.empty())
         << filename << ": layer '" << layer_names_[layer] << "' has more blobs than the net's "
@@ -83,9 +67,8 @@ template <typename Dtype>
 void Net<Dtype>::SaveNetToHDF5(const string& filename, bool write_diff) const {
   const string temporary = filename + ".tmp." + std::to_string(getpid());
   try {
-    const Handle file(H5Fcreate(temporary.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT),
-                      H5Fclose, filename + " for writing");
-    const Handle nested(H5Pcreate(H5P_LINK_CREATE), H5Pclose, filename);
+    const Hdf5Handle file = hdf5_create_file(temporary);
+    const Hdf5Handle nested(H5Pcreate(H5P_LINK_CREATE), H5Pclose, filename);
     H5Pset_create_intermediate_group(nested, 1);
     std::set<string> written;
     for (size_t layer = 0; layer < layers_.size(); ++layer) {
@@ -95,7 +78,7 @@ void Net<Dtype>::SaveNetToHDF5(const string& filename, bool write_diff) const {
         const bool is_diff = kind[1] == 'i';
         if (is_diff && !write_diff) continue;
         const string path = string(kind) + "/" + layer_names_[layer];
-        const Handle group(PathExists(file, path)
+        const Hdf5Handle group(PathExists(file, path)
                                ? H5Gopen2(file, path.c_str(), H5P_DEFAULT)
                                : H5Gcreate2(file, path.c_str(), nested, H5P_DEFAULT, H5P_DEFAULT),
                            H5Gclose, filename + ":" + path);
