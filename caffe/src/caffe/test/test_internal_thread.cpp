@@ -1,7 +1,8 @@
 // Threads, the queue between them, and how a thread's error reaches the consumer.
 #include "caffe/internal_thread.hpp"
 
-#include <chrono>
+#include <atomic>
+#include <thread>
 
 #include "caffe/test/test_caffe_main.hpp"
 #include "caffe/util/blocking_queue.hpp"
@@ -22,6 +23,7 @@ class CountingThread : public InternalThread {
   BlockingQueue<int> free_, full_;
   unsigned int first_draw = 0;
   int rank = -1;
+  std::atomic<bool> failed{false};
 
  protected:
   void InternalThreadEntry() override {
@@ -34,6 +36,7 @@ class CountingThread : public InternalThread {
     }
   }
   bool InternalThreadFailed(std::exception_ptr error) override {
+    failed = true;
     if (pass_on_) full_.fail(error);
     return pass_on_;
   }
@@ -134,6 +137,7 @@ TEST(InternalThreadTest, UnreadErrorIsLoggedAtTheStop) {
   {
     CountingThread thread(0, false);
     thread.StartInternalThread();
+    while (!thread.failed) std::this_thread::yield();
   }
   SetLogSink(nullptr);
   EXPECT_NE(g_logged.find("cannot count so far"), string::npos) << g_logged;
