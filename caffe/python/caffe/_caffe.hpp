@@ -1,0 +1,114 @@
+// What the files of the Python module share: Python-side names of types, and how a long call is
+// made (interpreter lock released, one pass at a time in a net, Ctrl-C answered).
+#ifndef CAFFE_PYTHON_CAFFE_HPP_
+#define CAFFE_PYTHON_CAFFE_HPP_
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "caffe/blob.hpp"
+#include "caffe/common.hpp"
+#include "caffe/layer.hpp"
+#include "caffe/net.hpp"
+#include "caffe/solver.hpp"
+
+namespace py = pybind11;
+
+using BlobVec = std::vector<std::shared_ptr<caffe::Blob<float>>>;
+PYBIND11_MAKE_OPAQUE(BlobVec)
+
+namespace caffe {
+namespace python {
+
+using FloatBlob = Blob<float>;
+using FloatLayer = Layer<float>;
+using FloatNet = Net<float>;
+using FloatSolver = Solver<float>;
+
+void BindErrors(py::module_& module);
+void BindBlob(py::module_& module);
+void BindLayer(py::module_& module);
+void BindNet(py::module_& module);
+void BindSolver(py::module_& module);
+void BindSettings(py::module_& module);
+
+/// A file name from str, bytes or os.PathLike.
+string FileName(const py::object& path);
+/// Throws FileNotFoundError ("Could not open file ...") unless `path` is a file one can read.
+void CheckReadable(const string& path);
+/// The shape that `reshape(*dims)` and `add_blob(*dims)` are given: ints, or one sequence.
+vector<int> ShapeFrom(const py::args& dims, const char* function);
+/// Wrappers of blobs that keep them alive, as Python layers get them.
+py::list WrapBlobs(const vector<FloatBlob*>& blobs);
+
+/// Folders that are searched first for the modules of Python layers, while one of these lives
+/// in the calling thread.
+class LayerFolders {
+ public:
+  explicit LayerFolders(vector<string> folders);
+  ~LayerFolders();
+  static const vector<string>& Current();
+  /// The folder of a file; "." for a bare name.
+  static string Of(const string& file);
+
+ private:
+  vector<string> previous_;
+  DISABLE_COPY_AND_ASSIGN(LayerFolders);
+};
+
+/// What Python adds to a net or solver: things that live as long as it.
+struct Attachments {
+  std::recursive_mutex running;
+  vector<shared_ptr<void>> owned;
+};
+shared_ptr<Attachments> AttachmentsOf(const void* owner);
+void ForgetAttachments(const void* owner);
+
+/// Owns a net or solver together with its attachments.
+template <typename T>
+shared_ptr<T> WithAttachments(T* owner) {
+  ForgetAttachments(owner);  // of a dead one at the same address
+  return shared_ptr<T>(owner, [](T* dying) {
+    ForgetAttachments(dying);
+    delete dying;
+  });
+}
+
+/// A long call into the engine: releases the interpreter lock, then waits for its turn.
+class LongCall {
+ public:
+  explicit LongCall(const void* owner)
+      : attachments_(AttachmentsOf(owner)), running_(attachments_->running) {}
+
+ private:
+  py::gil_scoped_release released_;
+  shared_ptr<Attachments> attachments_;
+  std::unique_lock<std::recursive_mutex> running_;
+};
+
+/// Between layers Ctrl-C is answered at once, save while one of these lives (a solver finishes
+/// its iteration): then `Poll` asks for it.
+class InterruptsDeferred {
+ public:
+  InterruptsDeferred();
+  ~InterruptsDeferred();
+  /// True if a signal handler raised; the exception is kept for `Rethrow`.
+  static bool Poll();
+  /// Throws what `Poll` has kept.
+  static void Rethrow();
+
+ private:
+  DISABLE_COPY_AND_ASSIGN(InterruptsDeferred);
+};
+void InstallInterruptCheck();
+
+}  // namespace python
+}  // namespace caffe
+
+#endif  // CAFFE_PYTHON_CAFFE_HPP_
