@@ -1,4 +1,5 @@
-// The Python module caffe._caffe: its entry, and the settings, log and clock that it offers.
+// The Python module caffe._caffe: its entry, and the settings, log and clock that it
+// offers.
 #include "_caffe.hpp"
 
 #include <chrono>
@@ -77,16 +78,17 @@ void BindSettings(py::module_& module) {
       .def(py::init<>())
       .def("start", &Timer::Start, "Starts; nothing happens while it runs.")
       .def("stop", &Timer::Stop)
-      .def_property_readonly("ms", &Timer::Milliseconds,
-                             "Milliseconds between start and stop; stops a running watch.");
+      .def_property_readonly(
+          "ms", &Timer::Milliseconds,
+          "Milliseconds between start and stop; stops a running watch.");
 
   py::class_<NoNccl>(module, "NCCL", "Does nothing: this build has no NCCL.")
       .def(py::init([](const py::object&, const py::object&) { return NoNccl(); }),
            py::arg("solver"), py::arg("uid"));
 
   // The originals are lists in all but name; ours are lists.
-  const py::object list = py::reinterpret_borrow<py::object>(
-      reinterpret_cast<PyObject*>(&PyList_Type));
+  const py::object list =
+      py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(&PyList_Type));
   for (const char* name : {"RawBlobVec", "LayerVec", "NetVec", "StringVec", "IntVec",
                            "DtypeVec", "BoolVec"}) {
     module.attr(name) = list;

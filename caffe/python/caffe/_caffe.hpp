@@ -1,5 +1,5 @@
-// What the files of the Python module share: Python-side names of types, and how a long call is
-// made (interpreter lock released, one pass at a time in a net, Ctrl-C answered).
+// What the files of the Python module share: Python-side names of types, and how a long
+// call is made (interpreter lock released, one pass at a time in a net, Ctrl-C answered).
 #ifndef CAFFE_PYTHON_CAFFE_HPP_
 #define CAFFE_PYTHON_CAFFE_HPP_
 
@@ -16,7 +16,6 @@
 #include "caffe/common.hpp"
 #include "caffe/layer.hpp"
 #include "caffe/net.hpp"
-#include "caffe/solver.hpp"
 
 namespace py = pybind11;
 
@@ -29,7 +28,6 @@ namespace python {
 using FloatBlob = Blob<float>;
 using FloatLayer = Layer<float>;
 using FloatNet = Net<float>;
-using FloatSolver = Solver<float>;
 
 void BindErrors(py::module_& module);
 void BindBlob(py::module_& module);
@@ -40,15 +38,17 @@ void BindSettings(py::module_& module);
 
 /// A file name from str, bytes or os.PathLike.
 string FileName(const py::object& path);
-/// Throws FileNotFoundError ("Could not open file ...") unless `path` is a file one can read.
+/// Throws FileNotFoundError ("Could not open file ...") unless `path` is a file one can
+/// read.
 void CheckReadable(const string& path);
-/// The shape that `reshape(*dims)` and `add_blob(*dims)` are given: ints, or one sequence.
+/// The shape that `reshape(*dims)` and `add_blob(*dims)` are given: ints, or one
+/// sequence.
 vector<int> ShapeFrom(const py::args& dims, const char* function);
 /// Wrappers of blobs that keep them alive, as Python layers get them.
 py::list WrapBlobs(const vector<FloatBlob*>& blobs);
 
-/// Folders that are searched first for the modules of Python layers, while one of these lives
-/// in the calling thread.
+/// Folders that are searched first for the modules of Python layers, while one of these
+/// lives in the calling thread.
 class LayerFolders {
  public:
   explicit LayerFolders(vector<string> folders);
@@ -83,17 +83,28 @@ shared_ptr<T> WithAttachments(T* owner) {
 /// A long call into the engine: releases the interpreter lock, then waits for its turn.
 class LongCall {
  public:
-  explicit LongCall(const void* owner)
-      : attachments_(AttachmentsOf(owner)), running_(attachments_->running) {}
+  /// `part`: a solver's net, which must not run either.
+  explicit LongCall(const void* owner, const void* part = nullptr)
+      : owner_(owner), part_(part != nullptr ? part : owner) {}
 
  private:
+  /// Keeps another thread's pass out.
+  class Turn {
+   public:
+    explicit Turn(const void* owner)
+        : attachments_(AttachmentsOf(owner)), running_(attachments_->running) {}
+
+   private:
+    shared_ptr<Attachments> attachments_;
+    std::unique_lock<std::recursive_mutex> running_;
+  };
+
   py::gil_scoped_release released_;
-  shared_ptr<Attachments> attachments_;
-  std::unique_lock<std::recursive_mutex> running_;
+  Turn owner_, part_;
 };
 
-/// Between layers Ctrl-C is answered at once, save while one of these lives (a solver finishes
-/// its iteration): then `Poll` asks for it.
+/// Between layers Ctrl-C is answered at once, save while one of these lives (a solver
+/// finishes its iteration): then `Poll` asks for it.
 class InterruptsDeferred {
  public:
   InterruptsDeferred();
@@ -104,6 +115,7 @@ class InterruptsDeferred {
   static void Rethrow();
 
  private:
+  bool previous_;
   DISABLE_COPY_AND_ASSIGN(InterruptsDeferred);
 };
 void InstallInterruptCheck();

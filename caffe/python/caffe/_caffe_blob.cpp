@@ -8,8 +8,9 @@ namespace python {
 
 namespace {
 
-/// The base of an array over a blob's memory: owns the memory, and counts as a view of it, so
-/// that what is written through the array is seen by the next pass and the other way round.
+/// The base of an array over a blob's memory: owns the memory, and counts as a view of
+/// it, so that what is written through the array is seen by the next pass and the other
+/// way round.
 class MemoryView {
  public:
   explicit MemoryView(shared_ptr<SyncedMemory> memory) : memory_(std::move(memory)) {
@@ -34,8 +35,9 @@ py::array View(const FloatBlob& blob, const shared_ptr<SyncedMemory>& memory) {
 }
 
 void RefuseAssignment(const char* name) {
-  const string text = string("blob.") + name + " cannot be replaced; write into it: blob." +
-                      name + "[...] = values (blob.reshape(*dims) first for another shape)";
+  const string text = string("blob.") + name +
+                      " cannot be replaced; write into it: blob." + name +
+                      "[...] = values (blob.reshape(*dims) first for another shape)";
   PyErr_SetString(PyExc_AttributeError, text.c_str());
   throw py::error_already_set();
 }
@@ -107,7 +109,8 @@ void BindBlob(py::module_& module) {
             RefuseKeywords(kwargs, "Blob.reshape");
             blob.Reshape(ShapeFrom(dims, "Blob.reshape"));
           },
-          "Gives this blob another shape; layers that read it follow at the next forward, or "
+          "Gives this blob another shape; layers that read it follow at the next "
+          "forward, or "
           "at net.reshape().")
       .def("__repr__", &Describe);
 
@@ -116,7 +119,8 @@ void BindBlob(py::module_& module) {
           "add_blob",
           [](BlobVec& blobs, const py::args& dims, const py::kwargs& kwargs) {
             RefuseKeywords(kwargs, "BlobVec.add_blob");
-            blobs.push_back(std::make_shared<FloatBlob>(ShapeFrom(dims, "BlobVec.add_blob")));
+            blobs.push_back(
+                std::make_shared<FloatBlob>(ShapeFrom(dims, "BlobVec.add_blob")));
           },
           "Appends a blob of zeros of the given shape.");
 }

@@ -32,7 +32,8 @@ bool SignalHandlersRaised() { return PyErr_CheckSignals() != 0; }
 
 bool IsMainThread() { return PyThread_get_thread_ident() == g_main_thread; }
 
-/// At most 20 times a second: another Python thread may hold the lock for some milliseconds.
+/// At most 20 times a second: another Python thread may hold the lock for some
+/// milliseconds.
 bool IsDue() {
   using Clock = std::chrono::steady_clock;
   static thread_local Clock::time_point last;
@@ -90,12 +91,9 @@ void ForgetAttachments(const void* owner) {
   forgotten->owned.clear();
 }
 
-InterruptsDeferred::InterruptsDeferred() {
-  t_deferred = true;
-  t_interrupt.reset();
-}
+InterruptsDeferred::InterruptsDeferred() : previous_(t_deferred) { t_deferred = true; }
 
-InterruptsDeferred::~InterruptsDeferred() { t_deferred = false; }
+InterruptsDeferred::~InterruptsDeferred() { t_deferred = previous_; }
 
 bool InterruptsDeferred::Poll() {
   if (t_interrupt) return true;

@@ -1,4 +1,5 @@
-// caffe.Error and its kinds in Python: each is a RuntimeError and the built-in class that fits.
+// caffe.Error and its kinds in Python: each is a RuntimeError and the built-in class that
+// fits.
 #include <array>
 
 #include "_caffe.hpp"
@@ -42,8 +43,9 @@ void Translate(std::exception_ptr pointer) {
 }  // namespace
 
 void BindErrors(py::module_& module) {
-  PyObject* base = NewClass(module, "Error", py::make_tuple(py::handle(PyExc_RuntimeError)),
-                            "What goes wrong in the engine; a RuntimeError.");
+  PyObject* base =
+      NewClass(module, "Error", py::make_tuple(py::handle(PyExc_RuntimeError)),
+               "What goes wrong in the engine; a RuntimeError.");
   g_classes.fill(base);
   const ErrorClass classes[] = {
       {Error::kValue, "InvalidValueError", PyExc_ValueError, "A value that cannot be."},
@@ -51,7 +53,8 @@ void BindErrors(py::module_& module) {
       {Error::kIndex, "OutOfRangeError", PyExc_IndexError, "An index out of range."},
       {Error::kFileNotFound, "MissingFileError", PyExc_FileNotFoundError,
        "A file that is not there or cannot be read."},
-      {Error::kMemory, "OutOfMemoryError", PyExc_MemoryError, "More memory than there is."},
+      {Error::kMemory, "OutOfMemoryError", PyExc_MemoryError,
+       "More memory than there is."},
   };
   for (const ErrorClass& one : classes) {
     const py::tuple bases = py::make_tuple(py::handle(base), py::handle(one.built_in));

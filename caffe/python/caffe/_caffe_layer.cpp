@@ -27,7 +27,8 @@ py::object PythonLayer::Self() const {
   return py::reinterpret_borrow<py::object>(py::detail::get_object_handle(layer, type));
 }
 
-/// Calls `function(self)` with the interpreter lock held; exceptions get the layer's name.
+/// Calls `function(self)` with the interpreter lock held; exceptions get the layer's
+/// name.
 template <typename Function>
 void PythonLayer::Run(const char* method, Function&& function) const {
   py::gil_scoped_acquire gil;
@@ -72,7 +73,8 @@ void PythonLayer::Backward_cpu(const vector<Blob<float>*>& top,
                                const vector<bool>& propagate_down,
                                const vector<Blob<float>*>& bottom) {
   Run("backward", [&](const py::object& self) {
-    self.attr("backward")(python::WrapBlobs(top), propagate_down, python::WrapBlobs(bottom));
+    self.attr("backward")(python::WrapBlobs(top), propagate_down,
+                          python::WrapBlobs(bottom));
   });
 }
 
@@ -82,8 +84,9 @@ string PythonLayer::GetState() {
   Run("get_state", [&](const py::object& self) {
     if (!py::hasattr(self, "get_state")) return;
     const py::object value = self.attr("get_state")();
-    state = py::isinstance<py::bytes>(value) ? "b" + value.cast<string>()
-                                             : "j" + Json().attr("dumps")(value).cast<string>();
+    state = py::isinstance<py::bytes>(value)
+                ? "b" + value.cast<string>()
+                : "j" + Json().attr("dumps")(value).cast<string>();
   });
   return state;
 }
@@ -92,7 +95,8 @@ void PythonLayer::SetState(const string& state) {
   if (state.empty()) return;
   Run("set_state", [&](const py::object& self) {
     const py::bytes bytes(state.substr(1));
-    self.attr("set_state")(state[0] == 'b' ? py::object(bytes) : Json().attr("loads")(bytes));
+    self.attr("set_state")(state[0] == 'b' ? py::object(bytes)
+                                           : Json().attr("loads")(bytes));
   });
 }
 
@@ -107,8 +111,8 @@ shared_ptr<FloatLayer> CreatePythonLayer(const LayerParameter& param) {
   const PythonParameter& python_param = param.python_param();
   const py::object found =
       py::module_::import("caffe.layer_modules")
-          .attr("find_layer_class")(param.name(), python_param.module(), python_param.layer(),
-                                    LayerFolders::Current());
+          .attr("find_layer_class")(param.name(), python_param.module(),
+                                    python_param.layer(), LayerFolders::Current());
   try {
     const py::object base = py::type::of<FloatLayer>();
     if (!PyType_Check(found.ptr()) || PyObject_IsSubclass(found.ptr(), base.ptr()) != 1) {
@@ -131,21 +135,25 @@ vector<FloatBlob*> Pointers(const vector<shared_ptr<FloatBlob>>& blobs) {
 /// The blobs of a Python sequence; by hand, because BlobVec itself is opaque to pybind11.
 vector<shared_ptr<FloatBlob>> Blobs(const py::sequence& sequence) {
   vector<shared_ptr<FloatBlob>> blobs;
-  for (const py::handle blob : sequence) blobs.push_back(blob.cast<shared_ptr<FloatBlob>>());
+  for (const py::handle blob : sequence)
+    blobs.push_back(blob.cast<shared_ptr<FloatBlob>>());
   return blobs;
 }
 
 /// `Layer.setup` where a Python class does not define its own: nothing to do.
-void SetUpBuiltIn(FloatLayer& layer, const py::sequence& bottom, const py::sequence& top) {
+void SetUpBuiltIn(FloatLayer& layer, const py::sequence& bottom,
+                  const py::sequence& top) {
   if (dynamic_cast<PythonLayer*>(&layer) != nullptr) return;
   layer.LayerSetUp(Pointers(Blobs(bottom)), Pointers(Blobs(top)));
 }
 
-void ReshapeBuiltIn(FloatLayer& layer, const py::sequence& bottom, const py::sequence& top) {
+void ReshapeBuiltIn(FloatLayer& layer, const py::sequence& bottom,
+                    const py::sequence& top) {
   if (dynamic_cast<PythonLayer*>(&layer) != nullptr) {
-    PyErr_SetString(PyExc_NotImplementedError,
-                    "the class has no method reshape(self, bottom, top); it gives the tops "
-                    "their shapes: top[0].reshape(*dims)");
+    PyErr_SetString(
+        PyExc_NotImplementedError,
+        "the class has no method reshape(self, bottom, top); it gives the tops "
+        "their shapes: top[0].reshape(*dims)");
     throw py::error_already_set();
   }
   layer.Reshape(Pointers(Blobs(bottom)), Pointers(Blobs(top)));
@@ -153,7 +161,8 @@ void ReshapeBuiltIn(FloatLayer& layer, const py::sequence& bottom, const py::seq
 
 }  // namespace
 
-LayerFolders::LayerFolders(vector<string> folders) : previous_(std::move(t_layer_folders)) {
+LayerFolders::LayerFolders(vector<string> folders)
+    : previous_(std::move(t_layer_folders)) {
   t_layer_folders = std::move(folders);
 }
 
@@ -168,10 +177,14 @@ string LayerFolders::Of(const string& file) {
 
 void BindLayer(py::module_& module) {
   py::class_<LayerParameter>(module, "LayerParameter", "What a layer is made from.")
-      .def_property_readonly("name", [](const LayerParameter& param) { return param.name(); })
-      .def_property_readonly("type", [](const LayerParameter& param) { return param.type(); })
+      .def_property_readonly("name",
+                             [](const LayerParameter& param) { return param.name(); })
+      .def_property_readonly("type",
+                             [](const LayerParameter& param) { return param.type(); })
       .def("SerializeToString",
-           [](const LayerParameter& param) { return py::bytes(param.SerializeAsString()); })
+           [](const LayerParameter& param) {
+             return py::bytes(param.SerializeAsString());
+           })
       .def("__str__", &LayerParameter::DebugString);
 
   py::class_<FloatLayer, PythonLayer, py::smart_holder>(

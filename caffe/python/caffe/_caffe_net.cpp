@@ -72,12 +72,7 @@ shared_ptr<FloatNet> MakeNet(const string& file, const NetOptions& options,
   CheckReadable(file);
   const LayerFolders folders({LayerFolders::Of(file)});
   py::gil_scoped_release released;
-  FloatNet* made = new FloatNet(ReadNet(file, options));
-  std::shared_ptr<FloatNet> net;
-  {
-    py::gil_scoped_acquire gil;
-    net = WithAttachments(made);
-  }
+  const shared_ptr<FloatNet> net = WithAttachments(new FloatNet(ReadNet(file, options)));
   if (!weights.empty()) net->CopyTrainedLayersFrom(weights);
   return net;
 }
@@ -95,10 +90,11 @@ shared_ptr<FloatNet> NewNet(const py::object& network_file, int phase, int level
                  weights.is_none() ? string() : FileName(weights));
 }
 
-shared_ptr<FloatNet> LegacyNet(const py::object& network_file, const py::object& weights_file,
-                               int phase) {
-  LOG_FIRST_N(WARNING, 1) << "Net(network_file, weights_file, phase) is deprecated; it is "
-                             "Net(network_file, phase, weights=weights_file) now";
+shared_ptr<FloatNet> LegacyNet(const py::object& network_file,
+                               const py::object& weights_file, int phase) {
+  LOG_FIRST_N(WARNING, 1)
+      << "Net(network_file, weights_file, phase) is deprecated; it is "
+         "Net(network_file, phase, weights=weights_file) now";
   NetOptions options;
   options.phase = phase;
   const string weights = FileName(weights_file);
@@ -117,11 +113,19 @@ void Backward(FloatNet& net, int start, int end) {
   net.BackwardFromTo(start, end);
 }
 
-void CopyFrom(FloatNet& net, const py::object& path) {
+py::dict CopyFrom(FloatNet& net, const py::object& path) {
   const string file = FileName(path);
   CheckReadable(file);
-  const LongCall call(&net);
-  net.CopyTrainedLayersFrom(file);
+  {
+    const LongCall call(&net);
+    net.CopyTrainedLayersFrom(file);
+  }
+  const WeightReport& report = net.weight_report();
+  py::dict names;
+  names["loaded"] = report.loaded;
+  names["skipped"] = report.skipped;
+  names["untouched"] = report.untouched;
+  return names;
 }
 
 void Save(const FloatNet& net, const py::object& path) {
@@ -133,7 +137,8 @@ void Save(const FloatNet& net, const py::object& path) {
 }
 
 /// Ids of a layer's blobs; IndexError for a layer that is not there.
-const vector<int>& Ids(const FloatNet& net, int layer, const vector<int>& (FloatNet::*ids)(int) const) {
+const vector<int>& Ids(const FloatNet& net, int layer,
+                       const vector<int>& (FloatNet::*ids)(int) const) {
   const int count = static_cast<int>(net.layers().size());
   if (layer < 0 || layer >= count) {
     CAFFE_THROW(kIndex) << "layer " << layer << " is not there: the net has " << count
@@ -143,7 +148,8 @@ const vector<int>& Ids(const FloatNet& net, int layer, const vector<int>& (Float
 }
 
 #ifdef CAFFE_HAS_MEMORY_DATA
-/// Checks an array of the MemoryData layer's input; `what` is "data array" or "labels array".
+/// Checks an array of the MemoryData layer's input; `what` is "data array" or "labels
+/// array".
 void CheckInput(const py::array& array, const char* what, const vector<int>& sizes) {
   const string name(what);
   const auto check = [&name](bool holds, const char* text) {
@@ -188,11 +194,12 @@ void SetInputArrays(FloatNet& net, const py::array& data, const py::array& label
 void BindNet(py::module_& module) {
   py::class_<FloatNet, shared_ptr<FloatNet>>(module, "Net", py::dynamic_attr(),
                                              "A net: layers, blobs and parameters.")
-      .def(py::init(&NewNet), py::arg("network_file"), py::arg("phase"), py::arg("level") = 0,
-           py::arg("stages") = py::none(), py::arg("weights") = py::none(),
-           py::arg("keep") = py::none(),
+      .def(py::init(&NewNet), py::arg("network_file"), py::arg("phase"),
+           py::arg("level") = 0, py::arg("stages") = py::none(),
+           py::arg("weights") = py::none(), py::arg("keep") = py::none(),
            "Builds a net from a prototxt file.\n\n"
-           "keep: names of blobs; then buffers are shared, and only outputs and these blobs "
+           "keep: names of blobs; then buffers are shared, and only outputs and these "
+           "blobs "
            "can be read after a pass.")
       .def(py::init(&LegacyNet), py::arg("network_file"), py::arg("weights_file"),
            py::arg("phase"))
@@ -209,10 +216,16 @@ void BindNet(py::module_& module) {
           "clear_param_diffs", [](FloatNet& net) { net.ClearParamDiffs(); },
           "Zeroes the gradients of all learnable parameters.")
       .def("copy_from", &CopyFrom, py::arg("filename"),
-           "Loads weights by layer name; files for different layers can follow each other.")
+           "Loads weights by layer name; files for different layers can follow each "
+           "other.\n\n"
+           "Returns names of layers: 'loaded', 'skipped' (in the file only), 'untouched' "
+           "(in "
+           "the net only, with parameters).")
       .def(
           "share_with",
-          [](FloatNet& net, const FloatNet& other) { net.ShareTrainedLayersWith(&other); },
+          [](FloatNet& net, const FloatNet& other) {
+            net.ShareTrainedLayersWith(&other);
+          },
           py::arg("other"), "Makes this net's parameters those of another net.")
       .def("save", &Save, py::arg("filename"), "Writes all parameters as a caffemodel.")
       .def(
@@ -235,10 +248,12 @@ void BindNet(py::module_& module) {
       .def("before_forward", &Attach<&FloatNet::add_before_forward>, py::arg("callback"),
            "Calls callback(layer_index) before each layer of a forward pass.")
       .def("after_forward", &Attach<&FloatNet::add_after_forward>, py::arg("callback"))
-      .def("before_backward", &Attach<&FloatNet::add_before_backward>, py::arg("callback"))
+      .def("before_backward", &Attach<&FloatNet::add_before_backward>,
+           py::arg("callback"))
       .def("after_backward", &Attach<&FloatNet::add_after_backward>, py::arg("callback"))
-      .def_property_readonly("layers", [](const FloatNet& net) { return net.layers(); },
-                             "The layers in net order; a Python layer is the user's object.")
+      .def_property_readonly(
+          "layers", [](const FloatNet& net) { return net.layers(); },
+          "The layers in net order; a Python layer is the user's object.")
       .def_property_readonly("_blobs",
                              [](const FloatNet& net) {
                                py::list blobs;
@@ -250,10 +265,12 @@ void BindNet(py::module_& module) {
       .def_property_readonly("_blob_loss_weights", &FloatNet::blob_loss_weights)
       .def_property_readonly("_inputs", &FloatNet::input_blob_indices)
       .def_property_readonly("_outputs", &FloatNet::output_blob_indices)
-      .def("_top_ids",
-           [](const FloatNet& net, int layer) { return Ids(net, layer, &FloatNet::top_ids); })
+      .def("_top_ids", [](const FloatNet& net,
+                          int layer) { return Ids(net, layer, &FloatNet::top_ids); })
       .def("_bottom_ids",
-           [](const FloatNet& net, int layer) { return Ids(net, layer, &FloatNet::bottom_ids); })
+           [](const FloatNet& net, int layer) {
+             return Ids(net, layer, &FloatNet::bottom_ids);
+           })
       .def("_set_input_arrays", &SetInputArrays, py::arg("data"), py::arg("labels"));
 }
 

@@ -1,6 +1,7 @@
 // Solvers in Python.
 #include "_caffe.hpp"
 #include "caffe/sgd_solvers.hpp"
+#include "caffe/solver.hpp"
 #include "caffe/solver_factory.hpp"
 #include "caffe/util/upgrade_proto.hpp"
 
@@ -9,11 +10,14 @@ namespace python {
 
 namespace {
 
+using FloatSolver = Solver<float>;
+
 /// Two Python callables as a solver's callback.
 class IterationCallback : public FloatSolver::Callback {
  public:
   IterationCallback(py::function on_start, py::function on_gradients_ready)
-      : on_start_(std::move(on_start)), on_gradients_ready_(std::move(on_gradients_ready)) {}
+      : on_start_(std::move(on_start)),
+        on_gradients_ready_(std::move(on_gradients_ready)) {}
 
  protected:
   void on_start() override { Call(on_start_); }
@@ -64,14 +68,15 @@ shared_ptr<FloatSolver> GetSolver(const py::object& path) {
   });
 }
 
-/// Lets a solver finish its iteration when Ctrl-C comes, and then raises KeyboardInterrupt.
+/// Lets a solver finish its iteration when Ctrl-C comes, and then raises
+/// KeyboardInterrupt.
 template <typename Function>
 void RunToIterationEnd(FloatSolver& solver, Function&& function) {
-  const LongCall call(&solver);
-  const LongCall net_call(solver.net().get());
+  const LongCall call(&solver, solver.net().get());
   const InterruptsDeferred deferred;
-  solver.SetActionFunction(
-      [] { return InterruptsDeferred::Poll() ? SolverAction::STOP : SolverAction::NONE; });
+  solver.SetActionFunction([] {
+    return InterruptsDeferred::Poll() ? SolverAction::STOP : SolverAction::NONE;
+  });
   function();
   solver.SetActionFunction(ActionCallback());
   InterruptsDeferred::Rethrow();
@@ -79,8 +84,7 @@ void RunToIterationEnd(FloatSolver& solver, Function&& function) {
 
 void Solve(FloatSolver& solver, const py::object& resume_file) {
   const string file = resume_file.is_none() ? string() : FileName(resume_file);
-  RunToIterationEnd(solver,
-                    [&] { solver.Solve(file.empty() ? nullptr : file.c_str()); });
+  RunToIterationEnd(solver, [&] { solver.Solve(file.empty() ? nullptr : file.c_str()); });
 }
 
 void Restore(FloatSolver& solver, const py::object& path) {
@@ -106,9 +110,10 @@ py::object Kept(const py::object& self, const char* name, T&& value) {
 }
 
 void BindSolverParameter(py::module_& module) {
-  py::class_<SolverParameter>(module, "SolverParameter", "A view of a solver's parameters.")
-      .def_property_readonly("max_iter",
-                             [](const SolverParameter& param) { return param.max_iter(); })
+  py::class_<SolverParameter>(module, "SolverParameter",
+                              "A view of a solver's parameters.")
+      .def_property_readonly(
+          "max_iter", [](const SolverParameter& param) { return param.max_iter(); })
       .def_property_readonly("display",
                              [](const SolverParameter& param) { return param.display(); })
       .def_property_readonly(
@@ -145,11 +150,14 @@ void BindSolver(py::module_& module) {
             return Kept(self, "_test_nets", self.cast<FloatSolver&>().test_nets());
           },
           "The test nets; the first test makes them share the train net's parameters.")
-      .def_property_readonly("iter", [](FloatSolver& solver) { return solver.iter(); },
-                             "Number of updates done.")
+      .def_property_readonly(
+          "iter", [](FloatSolver& solver) { return solver.iter(); },
+          "Number of updates done.")
       .def_property_readonly(
           "param",
-          [](FloatSolver& solver) { return const_cast<SolverParameter*>(&solver.param()); },
+          [](FloatSolver& solver) {
+            return const_cast<SolverParameter*>(&solver.param());
+          },
           py::return_value_policy::reference_internal)
       .def(
           "step",
@@ -161,7 +169,8 @@ void BindSolver(py::module_& module) {
       .def("solve", &Solve, py::arg("resume_file") = py::none(),
            "Trains to max_iter. Ctrl-C: KeyboardInterrupt after the current iteration.")
       .def("restore", &Restore, py::arg("filename"),
-           "Goes on from a .solverstate (or .solverstate.h5) and the weights that it names.")
+           "Goes on from a .solverstate (or .solverstate.h5) and the weights that it "
+           "names.")
       .def(
           "snapshot",
           [](FloatSolver& solver) {
@@ -177,7 +186,8 @@ void BindSolver(py::module_& module) {
           py::arg("net"), "Makes the train net's parameters those of `net`.")
       .def("add_callback", &AddSolverCallback, py::arg("on_start"),
            py::arg("on_gradients_ready"),
-           "Calls on_start() before and on_gradients_ready() after the passes of an iteration.")
+           "Calls on_start() before and on_gradients_ready() after the passes of an "
+           "iteration.")
       .def(
           "apply_update",
           [](FloatSolver& solver) {
@@ -186,7 +196,8 @@ void BindSolver(py::module_& module) {
           },
           "One update from the gradients that the net holds.");
 
-  py::class_<SGDSolver<float>, FloatSolver, shared_ptr<SGDSolver<float>>>(module, "SGDSolver")
+  py::class_<SGDSolver<float>, FloatSolver, shared_ptr<SGDSolver<float>>>(module,
+                                                                          "SGDSolver")
       .def(py::init(&NewSolver<SGDSolver<float>>), py::arg("filename"),
            "Builds a solver and its nets.")
       .def_property_readonly("lr", &SGDSolver<float>::GetLearningRate,
