@@ -58,6 +58,11 @@ endif()
 
 pybind11_add_module(_caffe NO_EXTRAS ${python_sources})
 target_link_libraries(_caffe PRIVATE caffe caffe_flags)
+target_compile_options(_caffe PRIVATE -O1) # no arithmetic in it; compile time is what it costs
+if(CAFFE_PCH)
+  target_precompile_headers(_caffe PRIVATE ${CAFFE_PRECOMPILED_HEADERS} <pybind11/numpy.h>
+                            <pybind11/pybind11.h> <pybind11/stl.h>)
+endif()
 set_target_properties(_caffe PROPERTIES BUILD_WITH_INSTALL_RPATH ON)
 if(CAFFE_IN_TREE)
   set(module_dir ${CMAKE_CURRENT_SOURCE_DIR}/python/caffe)
