@@ -8,7 +8,7 @@
 #include <thread>
 
 #include "caffe/common.hpp"
-#include "caffe/util/interruption.hpp"
+#include "caffe/util/interruptible_wait.hpp"
 
 namespace caffe {
 

@@ -9,7 +9,7 @@
 #include <string>
 
 #include "caffe/common.hpp"
-#include "caffe/util/interruption.hpp"
+#include "caffe/util/interruptible_wait.hpp"
 
 namespace caffe {
 

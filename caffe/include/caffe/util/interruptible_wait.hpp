@@ -1,6 +1,6 @@
 // Waking threads that wait: what lets InternalThread::Stop end a blocked BlockingQueue::pop.
-#ifndef CAFFE_UTIL_INTERRUPTION_HPP_
-#define CAFFE_UTIL_INTERRUPTION_HPP_
+#ifndef CAFFE_UTIL_INTERRUPTIBLE_WAIT_HPP_
+#define CAFFE_UTIL_INTERRUPTIBLE_WAIT_HPP_
 
 #include <atomic>
 #include <condition_variable>
@@ -77,4 +77,4 @@ void interruptible_wait(const std::shared_ptr<WaitPoint>& point,
 
 }  // namespace caffe
 
-#endif  // CAFFE_UTIL_INTERRUPTION_HPP_
+#endif  // CAFFE_UTIL_INTERRUPTIBLE_WAIT_HPP_
