@@ -36,6 +36,7 @@ LEVEL_OF_HEADER = {
     "solver_factory.hpp": "solvers",
     "sgd_solvers.hpp": "solvers",
     "parallel.hpp": "solvers",
+    "util/signal_handler.h": "solvers",
     "caffe.hpp": "programs",
 }
 LEVEL_OF_FOLDER = {
@@ -66,7 +67,7 @@ def engine_files() -> list[str]:
     names = [
         path.relative_to(root).as_posix()
         for root in roots
-        for pattern in ("*.hpp", "*.cpp", "*.cu")
+        for pattern in ("*.hpp", "*.h", "*.cpp", "*.cu")
         for path in root.rglob(pattern)
     ]
     return sorted(set(name for name in names if not name.startswith("test/")))

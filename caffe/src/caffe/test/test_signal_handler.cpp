@@ -1,0 +1,42 @@
+// Signals become the solver's actions, and the previous handlers come back.
+#if __has_include("caffe/solver.hpp")
+#include "caffe/util/signal_handler.h"
+
+#include "caffe/test/test_caffe_main.hpp"
+
+namespace caffe {
+namespace {
+
+int g_own_handler_calls = 0;
+
+TEST(SignalHandlerTest, EachSignalGivesItsActionOnce) {
+  SignalHandler handler(SolverAction::STOP, SolverAction::SNAPSHOT);
+  const ActionCallback action = handler.GetActionFunction();
+  EXPECT_EQ(action(), SolverAction::NONE);
+  std::raise(SIGINT);
+  std::raise(SIGHUP);
+  EXPECT_EQ(action(), SolverAction::SNAPSHOT) << "SIGHUP goes first";
+  EXPECT_EQ(action(), SolverAction::STOP);
+  EXPECT_EQ(action(), SolverAction::NONE);
+}
+
+TEST(SignalHandlerTest, OneAtATimeAndThePreviousHandlerComesBack) {
+  struct sigaction previous;
+  sigaction(SIGINT, nullptr, &previous);
+  std::signal(SIGINT, [](int) { ++g_own_handler_calls; });
+  {
+    SignalHandler handler(SolverAction::STOP, SolverAction::NONE);
+    EXPECT_THROW(SignalHandler(SolverAction::STOP, SolverAction::NONE), Error);
+    std::raise(SIGINT);
+    EXPECT_EQ(g_own_handler_calls, 0);
+  }
+  std::raise(SIGINT);
+  EXPECT_EQ(g_own_handler_calls, 1);
+  SignalHandler again(SolverAction::NONE, SolverAction::NONE);
+  EXPECT_EQ(again.GetActionFunction()(), SolverAction::NONE) << "old signals are forgotten";
+  sigaction(SIGINT, &previous, nullptr);
+}
+
+}  // namespace
+}  // namespace caffe
+#endif  // __has_include(solver.hpp)
