@@ -61,6 +61,10 @@ void RefuseKeywords(const py::kwargs& kwargs, const char* function) {
 vector<int> ShapeFrom(const py::args& dims, const char* function) {
   py::sequence given = dims;
   if (dims.size() == 1 && py::isinstance<py::sequence>(dims[0])) given = dims[0];
+  if (py::len(given) > kMaxBlobAxes) {
+    CAFFE_THROW(kValue) << function << ": " << py::len(given) << " axes; at most "
+                        << kMaxBlobAxes << " are possible";
+  }
   vector<int> shape;
   for (const py::handle dim : given) {
     const py::object index = py::reinterpret_steal<py::object>(PyNumber_Index(dim.ptr()));

@@ -74,8 +74,8 @@ def test_reshape_takes_integers_of_all_kinds(blob):
         (lambda b: b.reshape(1.5), TypeError, "float"),
         (lambda b: b.reshape(2, -1), ValueError, "-1"),
         (lambda b: b.reshape(dim=3), RuntimeError, "Blob.reshape takes no kwargs"),
-        (lambda b: b.reshape(1 << 20, 1 << 20), RuntimeError, ""),
-        (lambda b: b.reshape(*range(1, 40)), RuntimeError, ""),
+        (lambda b: b.reshape(1 << 20, 1 << 20), RuntimeError, "1048576"),
+        (lambda b: b.reshape(*[1] * 40), RuntimeError, "axes"),
     ],
 )
 def test_reshape_refuses(blob, call, error, words):

@@ -86,7 +86,8 @@ def test_load_image_of_a_palette(tmp_path):
     image = Image.new("P", (2, 2), 1)
     image.putpalette([0, 0, 0, 255, 0, 51] + 254 * [0, 0, 0])
     image.save(tmp_path / "p.png")
-    np.testing.assert_allclose(caffe.io.load_image(tmp_path / "p.png")[1, 1], [1, 0, 0.2], atol=1e-5)
+    loaded = caffe.io.load_image(tmp_path / "p.png")
+    np.testing.assert_allclose(loaded[1, 1], [1, 0, 0.2], atol=1e-5)
 
 
 def test_resize_image_aligns_centres_and_darkens_the_border():

@@ -20,9 +20,7 @@ def lenet(batch_size):
         transform_param=dict(scale=1.0 / 255),
         ntop=2,
     )
-    n.conv1 = L.Convolution(
-        n.data, kernel_size=5, num_output=20, weight_filler=dict(type="xavier")
-    )
+    n.conv1 = L.Convolution(n.data, kernel_size=5, num_output=20, weight_filler=dict(type="xavier"))
     n.pool1 = L.Pooling(n.conv1, kernel_size=2, stride=2, pool=P.Pooling.MAX)
     n.ip1 = L.InnerProduct(n.pool1, num_output=500, weight_filler=dict(type="xavier"))
     n.relu1 = L.ReLU(n.ip1, in_place=True)

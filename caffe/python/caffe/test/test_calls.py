@@ -1,0 +1,189 @@
+"""Long calls: other Python threads run beside them, Ctrl-C ends them, threads share nets."""
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import caffe
+
+CONVOLUTIONS = """layer { name: 'in' type: 'Input' top: 'y0'
+  input_param { shape { dim: 1 dim: 64 dim: 128 dim: 128 } } }
+"""
+for number in range(4):
+    CONVOLUTIONS += f"""layer {{ name: 'conv{number}' type: 'Convolution' bottom: 'y{number}'
+  top: 'y{number + 1}' convolution_param {{ engine: CAFFE num_output: 64 kernel_size: 5 pad: 2
+    weight_filler {{ type: 'xavier' }} }} }}
+"""
+CONVOLUTIONS += "layer { name: 'end' type: 'Softmax' bottom: 'y4' top: 'end' }"
+
+SCALE = """
+layer {{ name: 'in' type: 'Input' top: 'x' input_param {{ shape {{ dim: 2 dim: 3 }} }} }}
+layer {{ name: 'factor' type: 'Python' bottom: 'x' top: 'y' python_param {{
+  module: 'test_python_layer' layer: 'FactorLayer' param_str: '{factor}' }} }}
+"""
+
+
+@pytest.fixture(scope="module")
+def slow_net(tmp_path_factory):
+    file = tmp_path_factory.mktemp("slow") / "net.prototxt"
+    file.write_text(CONVOLUTIONS)
+    return caffe.Net(file, caffe.TEST)
+
+
+def test_another_thread_counts_while_a_net_runs(slow_net):
+    counted = []
+    stop = threading.Event()
+
+    def count():
+        while not stop.is_set():
+            counted.append(len(counted))
+            time.sleep(0.001)
+
+    thread = threading.Thread(target=count)
+    thread.start()
+    while not counted:
+        time.sleep(0.001)
+    before = len(counted)
+    slow_net._forward(0, 5)
+    during = len(counted) - before
+    stop.set()
+    thread.join()
+    assert during >= 2
+
+
+def test_a_net_is_used_from_another_thread(slow_net):
+    image = np.random.randn(1, 64, 128, 128)
+    here = slow_net.forward(y0=image)["end"].copy()
+    results = []
+    thread = threading.Thread(
+        target=lambda: results.append(slow_net.forward(y0=image)["end"].copy())
+    )
+    thread.start()
+    thread.join()
+    np.testing.assert_array_equal(results[0], here)
+
+
+def test_two_nets_with_python_layers_in_two_threads(prototxt):
+    nets = {
+        factor: caffe.Net(
+            prototxt(SCALE.format(factor=factor), f"net{factor}.prototxt"), caffe.TEST
+        )
+        for factor in (2, 3)
+    }
+    wrong = []
+
+    def run(factor):
+        for i in range(200):
+            x = np.full((2, 3), i)
+            if not (nets[factor].forward(x=x)["y"] == factor * i).all():
+                wrong.append((factor, i))
+
+    threads = [threading.Thread(target=run, args=(factor,)) for factor in nets]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_one_net_in_two_threads_takes_turns(prototxt):
+    net = caffe.Net(prototxt(SCALE.format(factor=5)), caffe.TEST)
+    net.blobs["x"].data[...] = 1
+    threads = [
+        threading.Thread(target=lambda: [net.forward() for _ in range(100)]) for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (net.blobs["y"].data == 5).all()
+
+
+def test_an_exception_in_another_thread_comes_back_there(prototxt):
+    caught = []
+
+    def run():
+        try:
+            caffe.Net(prototxt("layer { nme: 'x' }"), caffe.TEST)
+        except RuntimeError as error:
+            caught.append(str(error))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert len(caught) == 1 and "nme" in caught[0]
+
+
+INTERRUPTED = """
+import os, signal, sys, threading, time
+import caffe
+{setup}
+def interrupt():
+    time.sleep(0.5)
+    os.kill(os.getpid(), signal.SIGINT)
+threading.Thread(target=interrupt).start()
+try:
+    start = time.monotonic()
+    while time.monotonic() - start < 60:
+        {run}
+    print("never")
+except KeyboardInterrupt:
+    {after}
+"""
+
+
+def run_interrupted(tmp_path: Path, setup: str, run: str, after: str) -> str:
+    (tmp_path / "slow.prototxt").write_text(CONVOLUTIONS)
+    script = INTERRUPTED.format(setup=setup, run=run, after=after)
+    result = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(Path(caffe.__file__).parents[1]), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_ctrl_c_ends_a_pass_between_layers(tmp_path):
+    out = run_interrupted(
+        tmp_path,
+        "net = caffe.Net('slow.prototxt', caffe.TEST)\nnet.blobs['y0'].data[...] = 1",
+        "net.blobs['end'].data[...] = -7; net._forward(0, 5)",
+        "print((net.blobs['end'].data == -7).all()); net._forward(0, 5);"
+        " print((net.blobs['end'].data == -7).any())",
+    )
+    # the pass did not come to its last layer, and the next one did
+    assert out.split() == ["True", "False"]
+
+
+def test_ctrl_c_ends_a_solver_after_its_iteration(tmp_path):
+    (tmp_path / "net.prototxt").write_text(
+        """layer { name: 'd' type: 'DummyData' top: 'x'
+          dummy_data_param { shape { dim: 4 dim: 9 } } }
+        layer { name: 'ip' type: 'InnerProduct' bottom: 'x' top: 'y' inner_product_param {
+          num_output: 3 weight_filler { type: 'xavier' } } }
+        layer { name: 'l' type: 'EuclideanLoss' bottom: 'y' bottom: 'y' top: 'l' }"""
+    )
+    (tmp_path / "solver.prototxt").write_text(
+        "net: 'net.prototxt' base_lr: 0.01 lr_policy: 'fixed' max_iter: 1000000000"
+    )
+    out = run_interrupted(
+        tmp_path,
+        "seen = []\n"
+        "solver = caffe.SGDSolver('solver.prototxt')\n"
+        "solver.add_callback(lambda: seen.append(1), lambda: seen.append(2))",
+        "solver.step(1000000000)",
+        "before = solver.iter; print(2 * before == len(seen)); solver.step(2);"
+        " print(solver.iter == before + 2)",
+    )
+    assert out.split() == ["True", "True"]
