@@ -2,7 +2,9 @@
 
 import importlib
 import json
+import os
 import random
+import subprocess
 import sys
 import types
 from pathlib import Path
@@ -353,3 +355,41 @@ def test_wrong_stage_or_folder_of_the_mixed_layer_is_refused(open_layer, roots):
         mixed_layer(open_layer, roots, stage="mask")
     with pytest.raises(DataError, match="nowhere: no such folder"):
         mixed_layer(open_layer, roots, flow_dir="nowhere")
+
+
+def test_layer_feeds_a_net_of_the_engine(tmp_path):
+    """In a process of its own, since the other tests put a stand-in where caffe is."""
+    param = "{'height': 32, 'width': 48, 'batch_size': 2, 'seed': 7}"
+    (tmp_path / "net.prototxt").write_text(
+        'layer { name: "data" type: "Python" top: "data" top: "data2" top: "label" top: "weight" '
+        'top: "flow" python_param { module: "training_sample_data_layer" '
+        f'layer: "TrainingSampleDataLayer" param_str: "{param}" }} }}'
+    )
+    script = (
+        "import sys\n"
+        "try:\n    import caffe; caffe.Net\n"
+        "except (ImportError, AttributeError):\n    sys.exit(77)\n"
+        "import numpy as np\n"
+        "net = caffe.Net(sys.argv[1], caffe.TRAIN)\n"
+        "sums = []\n"
+        "for _ in range(2):\n"
+        "    net.forward()\n"
+        "    sums.append(float(np.abs(net.blobs['data'].data).sum()))\n"
+        "assert net.blobs['flow'].data.shape == (2, 2, 32, 48), net.blobs['flow'].data.shape\n"
+        "assert np.isfinite(net.blobs['flow'].data).all() and sums[0] != sums[1] > 0\n"
+    )
+    paths = [str(LAYERS.parent), str(LAYERS.parent / "caffe" / "python")]
+    run = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "net.prototxt")],
+        env={
+            **os.environ,
+            "CAFFE_PYTHON_LAYERS": str(LAYERS),
+            "PYTHONPATH": os.pathsep.join([os.environ.get("PYTHONPATH", ""), *paths]),
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    if run.returncode == 77:
+        pytest.skip("pycaffe is not built")
+    assert run.returncode == 0, run.stderr

@@ -81,6 +81,23 @@ def test_wave_is_undone():
     np.testing.assert_allclose(back, (x, y), atol=1e-5)
 
 
+def test_flow_of_a_swimming_layer_leads_to_the_same_point_of_its_picture():
+    push, pull, speed = (2.5, -1.5), (0.08, 0.12), 0.9
+    picture = texture(1, 120, 160)
+    layer = SceneLayer(picture, Path(place=(50, 30), speed=(1, 2)), Wave(push, pull, speed))
+    flow = Scene(SIZE, layer).flow(4)
+    ys, xs = np.indices(SIZE)
+
+    def shown(x, y, t):  # the picture's middle (79.5, 59.5) is at place + speed t
+        qx, qy = x - 50 - t + 79.5, y - 30 - 2 * t + 59.5
+        wave = np.sin(pull[0] * qx + pull[1] * qy + speed * t)
+        return qx + push[0] * wave, qy + push[1] * wave
+
+    now = shown(xs, ys, 4)
+    then = shown(xs + flow[..., 0], ys + flow[..., 1], 5)
+    np.testing.assert_allclose(then, now, atol=1e-3)
+
+
 def test_objects_number_from_1_and_hide_each_other_in_order():
     solid = np.full((20, 20, 4), 255, np.uint8)
     background = SceneLayer(texture(1, 100, 140), Path(place=(50, 30)))
