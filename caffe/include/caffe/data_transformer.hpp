@@ -10,17 +10,18 @@
 
 namespace caffe {
 
-/// value = (pixel - mean) * scale, of a crop of the image, mirrored or not. A mean file is read
-/// at the pixel's place in the uncropped image. Crops are random in TRAIN and central in TEST;
-/// mirroring, where `mirror` asks for it, is random in both (draws an image: mirror, y, x).
+/// value = (pixel - mean) * scale, of a crop of the image, mirrored or not. A mean file
+/// is read at the pixel's place in the uncropped image. Crops are random in TRAIN and
+/// central in TEST; mirroring, where `mirror` asks for it, is random in both (draws an
+/// image: mirror, y, x).
 ///
-/// differs: a record whose bytes do not make up C x H x W values is an error; a blob source is
-/// left as it was. Encoded records are not decoded here yet: an error says so.
+/// differs: a record whose bytes do not make up C x H x W values is an error; a blob
+/// source is left as it was. Encoded records are not decoded here yet: an error says so.
 template <typename Dtype>
 class DataTransformer {
  public:
-  /// Reads the mean. Errors: mean_file with mean_value, force_color with force_gray, a mean
-  /// file that is missing or broken.
+  /// Reads the mean. Errors: mean_file with mean_value, force_color with force_gray, a
+  /// mean file that is missing or broken.
   explicit DataTransformer(const TransformationParameter& param, Phase phase);
   virtual ~DataTransformer() = default;
 

@@ -46,7 +46,8 @@ class ConstantFiller : public Filler<Dtype> {
   explicit ConstantFiller(const FillerParameter& param) : Filler<Dtype>(param) {}
   void Fill(Blob<Dtype>* blob) override {
     this->CheckBlob(*blob);
-    caffe_set<Dtype>(blob->count(), this->filler_param_.value(), blob->mutable_cpu_data());
+    caffe_set<Dtype>(blob->count(), this->filler_param_.value(),
+                     blob->mutable_cpu_data());
   }
 };
 
@@ -78,10 +79,12 @@ class GaussianFiller : public Filler<Dtype> {
     CHECK_GE(sparse, -1);
     if (sparse < 0) return;
     CHECK_GE(blob->num_axes(), 1) << "a sparse filler needs a blob with axes";
-    CHECK_LE(sparse, blob->shape(0)) << "`sparse` is the number of non-zero inputs of each "
-                                        "output and cannot exceed axis 0";
+    CHECK_LE(sparse, blob->shape(0))
+        << "`sparse` is the number of non-zero inputs of each "
+           "output and cannot exceed axis 0";
     vector<int> kept(blob->count());
-    caffe_rng_bernoulli<Dtype>(blob->count(), Dtype(sparse) / blob->shape(0), kept.data());
+    caffe_rng_bernoulli<Dtype>(blob->count(), Dtype(sparse) / blob->shape(0),
+                               kept.data());
     for (int i = 0; i < blob->count(); ++i) {
       if (!kept[i]) data[i] = 0;
     }
@@ -155,9 +158,10 @@ class BilinearFiller : public Filler<Dtype> {
  public:
   explicit BilinearFiller(const FillerParameter& param) : Filler<Dtype>(param) {}
   void Fill(Blob<Dtype>* blob) override {
-    CHECK_EQ(blob->num_axes(), 4) << "the filler \"bilinear\" needs a blob of 4 axes, not "
-                                  << blob->shape_string();
-    CHECK_EQ(blob->width(), blob->height()) << "the filler \"bilinear\" needs a square kernel";
+    CHECK_EQ(blob->num_axes(), 4)
+        << "the filler \"bilinear\" needs a blob of 4 axes, not " << blob->shape_string();
+    CHECK_EQ(blob->width(), blob->height())
+        << "the filler \"bilinear\" needs a square kernel";
     const int width = blob->width();
     const int factor = (width + 1) / 2;
     const Dtype centre = (width - 1) / (Dtype(2) * factor);
@@ -172,8 +176,8 @@ class BilinearFiller : public Filler<Dtype> {
   }
 };
 
-/// The flow forks' scaled identity: plane (n, n) is diag_val[n] / (h w), 1 / (h w) where fewer
-/// values are given; all other planes are 0.
+/// The flow forks' scaled identity: plane (n, n) is diag_val[n] / (h w), 1 / (h w) where
+/// fewer values are given; all other planes are 0.
 template <typename Dtype>
 class DiagonalFiller : public Filler<Dtype> {
  public:
@@ -192,7 +196,8 @@ class DiagonalFiller : public Filler<Dtype> {
 };
 
 /// LiteFlowNet's filler: numbers from a text file, in blob order.
-/// differs: a file with fewer numbers than the blob is an error (there the last one repeats).
+/// differs: a file with fewer numbers than the blob is an error (there the last one
+/// repeats).
 template <typename Dtype>
 class FileFiller : public Filler<Dtype> {
  public:
@@ -201,7 +206,8 @@ class FileFiller : public Filler<Dtype> {
     this->CheckBlob(*blob);
     const string& path = this->filler_param_.file();
     std::ifstream file(path);
-    if (!file) CAFFE_THROW(kFileNotFound) << "the filler \"file\" cannot open \"" << path << "\"";
+    if (!file)
+      CAFFE_THROW(kFileNotFound) << "the filler \"file\" cannot open \"" << path << "\"";
     Dtype* data = blob->mutable_cpu_data();
     for (int i = 0; i < blob->count(); ++i) {
       CHECK(file >> data[i]) << "the filler \"file\": \"" << path << "\" holds " << i
@@ -234,9 +240,10 @@ Filler<Dtype>* GetFiller(const FillerParameter& param) {
   } else if (type == "file") {
     filler = std::make_unique<FileFiller<Dtype>>(param);
   } else {
-    CAFFE_THROW(kValue) << "Unknown filler name: \"" << type
-                        << "\"; known: constant, uniform, gaussian, positive_unitball, xavier, "
-                           "msra, bilinear, diagonal, file";
+    CAFFE_THROW(kValue)
+        << "Unknown filler name: \"" << type
+        << "\"; known: constant, uniform, gaussian, positive_unitball, xavier, "
+           "msra, bilinear, diagonal, file";
   }
   return filler.release();
 }

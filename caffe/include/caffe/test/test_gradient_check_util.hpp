@@ -1,10 +1,10 @@
 // GradientChecker: compares a layer's backward pass with central finite differences.
 //
-// The objective of a check is half the sum of squares of all tops, or twice one top element.
-// Every forward pass runs with the same seed, so a layer that draws random numbers is checked
-// too; a layer that works in place is given its inputs anew each time. The exhaustive check
-// takes each input step once and reads all top elements from it (two forward passes an input
-// value, not two an input value and top element).
+// The objective of a check is half the sum of squares of all tops, or twice one top
+// element. Every forward pass runs with the same seed, so a layer that draws random
+// numbers is checked too; a layer that works in place is given its inputs anew each time.
+// The exhaustive check takes each input step once and reads all top elements from it (two
+// forward passes an input value, not two an input value and top element).
 #ifndef CAFFE_TEST_GRADIENT_CHECK_UTIL_H_
 #define CAFFE_TEST_GRADIENT_CHECK_UTIL_H_
 
@@ -26,9 +26,11 @@ class GradientChecker {
 
  public:
   /// threshold is relative to max(1, |computed|, |estimate|). Input values v with
-  /// kink - kink_range <= |v| <= kink + kink_range are not compared: the function bends there.
-  GradientChecker(const Dtype stepsize, const Dtype threshold, const unsigned int seed = 1701,
-                  const Dtype kink = 0., const Dtype kink_range = -1)
+  /// kink - kink_range <= |v| <= kink + kink_range are not compared: the function bends
+  /// there.
+  GradientChecker(const Dtype stepsize, const Dtype threshold,
+                  const unsigned int seed = 1701, const Dtype kink = 0.,
+                  const Dtype kink_range = -1)
       : stepsize_(stepsize),
         threshold_(threshold),
         seed_(seed),
@@ -65,12 +67,13 @@ class GradientChecker {
     }
   }
 
-  /// The exhaustive check of a layer without parameters whose top element i depends on bottom
-  /// element i alone: all other derivatives must be 0.
+  /// The exhaustive check of a layer without parameters whose top element i depends on
+  /// bottom element i alone: all other derivatives must be 0.
   void CheckGradientEltwise(Layer<Dtype>* layer, const Blobs& bottom, const Blobs& top) {
     layer->SetUp(bottom, top);
     CHECK_GT(top.size(), 0) << "Eltwise mode requires at least one top blob.";
-    CHECK_EQ(layer->blobs().size(), 0) << "Eltwise mode is for layers without parameters.";
+    CHECK_EQ(layer->blobs().size(), 0)
+        << "Eltwise mode is for layers without parameters.";
     for (int t = 0; t < static_cast<int>(top.size()); ++t) {
       for (const Blob<Dtype>* blob : bottom) CHECK_EQ(blob->count(), top[t]->count());
       for (int i = 0; i < top[t]->count(); ++i) {
@@ -92,7 +95,8 @@ class GradientChecker {
   void CheckGradientNet(NetType& net, const Blobs& input) {
     net.Forward(input);
     for (size_t i = 0; i < net.layers().size(); ++i) {
-      CheckGradientExhaustive(net.layers()[i].get(), net.bottom_vecs()[i], net.top_vecs()[i]);
+      CheckGradientExhaustive(net.layers()[i].get(), net.bottom_vecs()[i],
+                              net.top_vecs()[i]);
     }
   }
 
@@ -247,7 +251,8 @@ class GradientChecker {
                   << run->values[b][i] << "): backward gives " << computed
                   << ", finite differences " << estimate << "; objective: top "
                   << objective.top << ", element " << objective.element
-                  << (run->failures == kMostFailures ? "; more failures are not shown" : "");
+                  << (run->failures == kMostFailures ? "; more failures are not shown"
+                                                     : "");
   }
 
   const Dtype stepsize_, threshold_;

@@ -9,10 +9,11 @@
 
 namespace caffe {
 
-/// Measures from Start to Stop. Reading the time stops a running timer; one that was never
-/// started reads 0 and warns.
+/// Measures from Start to Stop. Reading the time stops a running timer; one that was
+/// never started reads 0 and warns.
 ///
-/// differs: BVLC's CPU MilliSeconds are whole milliseconds; here they keep their fraction.
+/// differs: BVLC's CPU MilliSeconds are whole milliseconds; here they keep their
+/// fraction.
 class Timer {
  public:
   Timer();

@@ -28,8 +28,8 @@ class BlockingQueue {
     sync_->condition.notify_one();
   }
 
-  /// The producer has ended with `error`: what lies in the queue is still handed out, then
-  /// pop and peek throw it instead of waiting for ever.
+  /// The producer has ended with `error`: what lies in the queue is still handed out,
+  /// then pop and peek throw it instead of waiting for ever.
   void fail(std::exception_ptr error) {
     {
       std::lock_guard<std::mutex> lock(sync_->mutex);
@@ -83,7 +83,8 @@ class BlockingQueue {
     if (queue_.empty() && error_ == nullptr && !log_on_wait.empty()) {
       LOG_EVERY_N(INFO, 1000) << log_on_wait;
     }
-    interruptible_wait(sync_, lock, [this] { return !queue_.empty() || error_ != nullptr; });
+    interruptible_wait(sync_, lock,
+                       [this] { return !queue_.empty() || error_ != nullptr; });
     if (queue_.empty()) std::rethrow_exception(error_);
   }
 

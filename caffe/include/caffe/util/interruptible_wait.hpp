@@ -1,4 +1,5 @@
-// Waking threads that wait: what lets InternalThread::Stop end a blocked BlockingQueue::pop.
+// Waking threads that wait: what lets InternalThread::Stop end a blocked
+// BlockingQueue::pop.
 #ifndef CAFFE_UTIL_INTERRUPTIBLE_WAIT_HPP_
 #define CAFFE_UTIL_INTERRUPTIBLE_WAIT_HPP_
 
@@ -9,8 +10,8 @@
 
 namespace caffe {
 
-/// Thrown out of a wait in a thread that is asked to stop. Not a std::exception, so that code
-/// which handles errors does not take it for one.
+/// Thrown out of a wait in a thread that is asked to stop. Not a std::exception, so that
+/// code which handles errors does not take it for one.
 struct ThreadInterrupted {};
 
 /// A mutex and the condition that is waited for under it.
@@ -31,7 +32,8 @@ class Interruption {
       point = waiting_at_;
     }
     if (point == nullptr) return;
-    // Whoever holds this mutex has either not looked at requested() yet, or sleeps already.
+    // Whoever holds this mutex has either not looked at requested() yet, or sleeps
+    // already.
     { std::lock_guard<std::mutex> lock(point->mutex); }
     point->condition.notify_all();
   }
@@ -59,8 +61,8 @@ class Interruption {
   std::shared_ptr<WaitPoint> waiting_at_;
 };
 
-/// Waits, holding `lock` on point->mutex, until ready(). Throws ThreadInterrupted where the
-/// calling thread is asked to stop.
+/// Waits, holding `lock` on point->mutex, until ready(). Throws ThreadInterrupted where
+/// the calling thread is asked to stop.
 template <typename Ready>
 void interruptible_wait(const std::shared_ptr<WaitPoint>& point,
                         std::unique_lock<std::mutex>* lock, Ready ready) {

@@ -1,7 +1,9 @@
-// BLAS, elementwise functions and random arrays under Caffe's names, for float and double.
+// BLAS, elementwise functions and random arrays under Caffe's names, for float and
+// double.
 //
-// Matrices are row-major and densely packed. Every length may be 0 (differs: BVLC refused that
-// in its elementwise functions). Elementwise functions allow the result to be an operand.
+// Matrices are row-major and densely packed. Every length may be 0 (differs: BVLC refused
+// that in its elementwise functions). Elementwise functions allow the result to be an
+// operand.
 #ifndef CAFFE_UTIL_MATH_FUNCTIONS_H_
 #define CAFFE_UTIL_MATH_FUNCTIONS_H_
 
@@ -21,14 +23,15 @@ namespace caffe {
 /// C (M x N) = alpha op(A) (M x K) op(B) (K x N) + beta C; M, N, K are those after op.
 /// beta = 0 overwrites C, whatever it holds.
 template <typename Dtype>
-void caffe_cpu_gemm(const CBLAS_TRANSPOSE TransA, const CBLAS_TRANSPOSE TransB, const int M,
-                    const int N, const int K, const Dtype alpha, const Dtype* A,
-                    const Dtype* B, const Dtype beta, Dtype* C);
+void caffe_cpu_gemm(const CBLAS_TRANSPOSE TransA, const CBLAS_TRANSPOSE TransB,
+                    const int M, const int N, const int K, const Dtype alpha,
+                    const Dtype* A, const Dtype* B, const Dtype beta, Dtype* C);
 
 /// y = alpha op(A) x + beta y; A is M x N as stored.
 template <typename Dtype>
-void caffe_cpu_gemv(const CBLAS_TRANSPOSE TransA, const int M, const int N, const Dtype alpha,
-                    const Dtype* A, const Dtype* x, const Dtype beta, Dtype* y);
+void caffe_cpu_gemv(const CBLAS_TRANSPOSE TransA, const int M, const int N,
+                    const Dtype alpha, const Dtype* A, const Dtype* x, const Dtype beta,
+                    Dtype* y);
 
 /// Y += alpha X.
 template <typename Dtype>
@@ -47,7 +50,9 @@ void caffe_copy(const int N, const Dtype* X, Dtype* Y);
 template <typename Dtype>
 void caffe_set(const int N, const Dtype alpha, Dtype* X);
 
-inline void caffe_memset(const size_t N, const int alpha, void* X) { std::memset(X, alpha, N); }
+inline void caffe_memset(const size_t N, const int alpha, void* X) {
+  std::memset(X, alpha, N);
+}
 
 // Elementwise functions.
 
@@ -76,7 +81,8 @@ template <typename Dtype>
 void caffe_sqr(const int N, const Dtype* a, Dtype* y);
 template <typename Dtype>
 void caffe_sqrt(const int N, const Dtype* a, Dtype* y);
-/// float: vector_math.hpp, within 1.01 ulp; double: the C library. The same for caffe_log.
+/// float: vector_math.hpp, within 1.01 ulp; double: the C library. The same for
+/// caffe_log.
 template <typename Dtype>
 void caffe_exp(const int n, const Dtype* a, Dtype* y);
 template <typename Dtype>
@@ -130,11 +136,11 @@ inline int8_t caffe_sign(Dtype val) {
 }
 
 /// Defines caffe_cpu_NAME(n, x, y): `operation` for each i, over `x[i]` and `y[i]`.
-#define DEFINE_CAFFE_CPU_UNARY_FUNC(name, operation)                        \
-  template <typename Dtype>                                                 \
-  void caffe_cpu_##name(const int n, const Dtype* x, Dtype* y) {            \
-    CHECK_GE(n, 0);                                                         \
-    ::caffe::for_each_index(n, [x, y](std::int64_t i) { operation; });      \
+#define DEFINE_CAFFE_CPU_UNARY_FUNC(name, operation)                   \
+  template <typename Dtype>                                            \
+  void caffe_cpu_##name(const int n, const Dtype* x, Dtype* y) {       \
+    CHECK_GE(n, 0);                                                    \
+    ::caffe::for_each_index(n, [x, y](std::int64_t i) { operation; }); \
   }
 
 DEFINE_CAFFE_CPU_UNARY_FUNC(sign, y[i] = caffe_sign<Dtype>(x[i]))

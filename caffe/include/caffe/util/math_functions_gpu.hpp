@@ -9,12 +9,13 @@
 namespace caffe {
 
 template <typename Dtype>
-void caffe_gpu_gemm(const CBLAS_TRANSPOSE TransA, const CBLAS_TRANSPOSE TransB, const int M,
-                    const int N, const int K, const Dtype alpha, const Dtype* A,
-                    const Dtype* B, const Dtype beta, Dtype* C);
+void caffe_gpu_gemm(const CBLAS_TRANSPOSE TransA, const CBLAS_TRANSPOSE TransB,
+                    const int M, const int N, const int K, const Dtype alpha,
+                    const Dtype* A, const Dtype* B, const Dtype beta, Dtype* C);
 template <typename Dtype>
-void caffe_gpu_gemv(const CBLAS_TRANSPOSE TransA, const int M, const int N, const Dtype alpha,
-                    const Dtype* A, const Dtype* x, const Dtype beta, Dtype* y);
+void caffe_gpu_gemv(const CBLAS_TRANSPOSE TransA, const int M, const int N,
+                    const Dtype alpha, const Dtype* A, const Dtype* x, const Dtype beta,
+                    Dtype* y);
 template <typename Dtype>
 void caffe_gpu_axpy(const int N, const Dtype alpha, const Dtype* X, Dtype* Y);
 template <typename Dtype>
@@ -80,18 +81,18 @@ void caffe_gpu_rng_gaussian(const int n, const Dtype mu, const Dtype sigma, Dtyp
 }  // namespace caffe
 
 /// Defines and instantiates caffe_gpu_NAME over `x[index]` and `y[index]`; in a .cu.
-#define DEFINE_AND_INSTANTIATE_GPU_UNARY_FUNC(name, operation)                         \
-  template <typename Dtype>                                                            \
-  __global__ void name##_kernel(const int n, const Dtype* x, Dtype* y) {               \
-    CUDA_KERNEL_LOOP(index, n) { operation; }                                          \
-  }                                                                                    \
-  template <typename Dtype>                                                            \
-  void caffe_gpu_##name(const int n, const Dtype* x, Dtype* y) {                       \
-    if (n == 0) return;                                                                \
-    name##_kernel<Dtype><<<CAFFE_GET_BLOCKS(n), CAFFE_CUDA_NUM_THREADS>>>(n, x, y);    \
-    CUDA_POST_KERNEL_CHECK;                                                            \
-  }                                                                                    \
-  template void caffe_gpu_##name<float>(const int, const float*, float*);              \
+#define DEFINE_AND_INSTANTIATE_GPU_UNARY_FUNC(name, operation)                      \
+  template <typename Dtype>                                                         \
+  __global__ void name##_kernel(const int n, const Dtype* x, Dtype* y) {            \
+    CUDA_KERNEL_LOOP(index, n) { operation; }                                       \
+  }                                                                                 \
+  template <typename Dtype>                                                         \
+  void caffe_gpu_##name(const int n, const Dtype* x, Dtype* y) {                    \
+    if (n == 0) return;                                                             \
+    name##_kernel<Dtype><<<CAFFE_GET_BLOCKS(n), CAFFE_CUDA_NUM_THREADS>>>(n, x, y); \
+    CUDA_POST_KERNEL_CHECK;                                                         \
+  }                                                                                 \
+  template void caffe_gpu_##name<float>(const int, const float*, float*);           \
   template void caffe_gpu_##name<double>(const int, const double*, double*)
 
 #endif  // CAFFE_UTIL_MATH_FUNCTIONS_GPU_HPP_

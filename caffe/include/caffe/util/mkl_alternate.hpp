@@ -1,6 +1,7 @@
 // MKL's vector functions under their names, for builds without MKL, and the BLAS header.
 //
-// differs: n = 0 is allowed, and vdPowx takes its exponent in double (BVLC rounded it to float).
+// differs: n = 0 is allowed, and vdPowx takes its exponent in double (BVLC rounded it to
+// float).
 #ifndef CAFFE_UTIL_MKL_ALTERNATE_HPP_
 #define CAFFE_UTIL_MKL_ALTERNATE_HPP_
 
@@ -19,19 +20,19 @@ extern "C" {
 #include "caffe/util/logging.hpp"
 
 /// Defines vsNAME and vdNAME(n, a, y): `operation` for each i, over `a[i]` and `y[i]`.
-#define DEFINE_VSL_UNARY_FUNC(name, operation)                        \
-  template <typename Dtype>                                           \
-  void v##name(const int n, const Dtype* a, Dtype* y) {               \
-    CHECK_GE(n, 0);                                                   \
-    for (int i = 0; i < n; ++i) {                                     \
-      operation;                                                      \
-    }                                                                 \
-  }                                                                   \
-  inline void vs##name(const int n, const float* a, float* y) {       \
-    v##name<float>(n, a, y);                                          \
-  }                                                                   \
-  inline void vd##name(const int n, const double* a, double* y) {     \
-    v##name<double>(n, a, y);                                         \
+#define DEFINE_VSL_UNARY_FUNC(name, operation)                    \
+  template <typename Dtype>                                       \
+  void v##name(const int n, const Dtype* a, Dtype* y) {           \
+    CHECK_GE(n, 0);                                               \
+    for (int i = 0; i < n; ++i) {                                 \
+      operation;                                                  \
+    }                                                             \
+  }                                                               \
+  inline void vs##name(const int n, const float* a, float* y) {   \
+    v##name<float>(n, a, y);                                      \
+  }                                                               \
+  inline void vd##name(const int n, const double* a, double* y) { \
+    v##name<double>(n, a, y);                                     \
   }
 
 /// Defines vsNAME and vdNAME(n, a, b, y) with a scalar parameter `b`.

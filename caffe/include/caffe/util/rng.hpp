@@ -1,7 +1,7 @@
 // The random generator, shuffling, and draws described by a RandomGeneratorParameter.
 //
-// rng_t gives the same raw numbers as boost's mt19937; the distributions are our own (and the
-// same on every platform), so seeded results differ from BVLC's.
+// rng_t gives the same raw numbers as boost's mt19937; the distributions are our own (and
+// the same on every platform), so seeded results differ from BVLC's.
 #ifndef CAFFE_RNG_CPP_HPP_
 #define CAFFE_RNG_CPP_HPP_
 
@@ -60,12 +60,14 @@ struct RandomDraw {
 /// Draws from the thread's generator; spread is scaled by `discount` if apply_schedule.
 /// prob0 (NaN: none) replaces the draw where the Bernoulli part of uniform_bernoulli or
 /// gaussian_bernoulli gives 0. An unknown rand_type is an Error.
-RandomDraw draw_random(const RandomGeneratorParameter& param, double discount, double prob0);
+RandomDraw draw_random(const RandomGeneratorParameter& param, double discount,
+                       double prob0);
 
-/// A random number as the flow forks describe it: drawn, converted to Randtype, then rounded
-/// if `discretize`, then times `multiplier`.
+/// A random number as the flow forks describe it: drawn, converted to Randtype, then
+/// rounded if `discretize`, then times `multiplier`.
 template <typename Dtype, typename Randtype = Dtype>
-Randtype caffe_rng_generate(const RandomGeneratorParameter& param, Dtype discount_coeff = 1,
+Randtype caffe_rng_generate(const RandomGeneratorParameter& param,
+                            Dtype discount_coeff = 1,
                             Dtype prob0_value = std::numeric_limits<Dtype>::quiet_NaN()) {
   const RandomDraw draw = draw_random(param, discount_coeff, prob0_value);
   Randtype value = static_cast<Randtype>(draw.value);

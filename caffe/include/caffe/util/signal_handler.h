@@ -8,8 +8,9 @@
 
 namespace caffe {
 
-/// While it lives, SIGINT and SIGHUP are noted instead of ending the process; the handlers
-/// that were there before come back with its destruction. One at a time: a second is an Error.
+/// While it lives, SIGINT and SIGHUP are noted instead of ending the process; the
+/// handlers that were there before come back with its destruction. One at a time: a
+/// second is an Error.
 class SignalHandler {
  public:
   SignalHandler(SolverAction::Enum SIGINT_action, SolverAction::Enum SIGHUP_action);

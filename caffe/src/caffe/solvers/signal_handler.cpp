@@ -25,7 +25,8 @@ void install(int signal, struct sigaction* previous) {
   action.sa_flags = SA_RESTART;  // a read that is under way goes on
   sigfillset(&action.sa_mask);
   CHECK_EQ(sigaction(signal, &action, previous), 0)
-      << "cannot install the handler of signal " << signal << ": " << std::strerror(errno);
+      << "cannot install the handler of signal " << signal << ": "
+      << std::strerror(errno);
 }
 
 bool take(volatile std::sig_atomic_t* flag) {
@@ -36,7 +37,8 @@ bool take(volatile std::sig_atomic_t* flag) {
 
 }  // namespace
 
-SignalHandler::SignalHandler(SolverAction::Enum SIGINT_action, SolverAction::Enum SIGHUP_action)
+SignalHandler::SignalHandler(SolverAction::Enum SIGINT_action,
+                             SolverAction::Enum SIGHUP_action)
     : on_sigint_(SIGINT_action), on_sighup_(SIGHUP_action) {
   CHECK(!g_hooked.exchange(true)) << "Already hooked up signal handlers.";
   g_got_sigint = g_got_sighup = 0;

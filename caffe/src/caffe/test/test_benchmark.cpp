@@ -1,10 +1,9 @@
 // Timer: its flags, and durations in the order of magnitude of a sleep.
-#include "caffe/util/benchmark.hpp"
-
 #include <chrono>
 #include <thread>
 
 #include "caffe/test/test_caffe_main.hpp"
+#include "caffe/util/benchmark.hpp"
 #include "caffe/util/format.hpp"
 
 namespace caffe {

@@ -1,8 +1,7 @@
 // DataTransformer against the formula (x - mean) * scale at cropped and mirrored places.
-#include "caffe/data_transformer.hpp"
-
 #include <cstdio>
 
+#include "caffe/data_transformer.hpp"
 #include "caffe/test/test_caffe_main.hpp"
 #include "caffe/util/io.hpp"
 
@@ -49,7 +48,8 @@ class DataTransformerTest : public ::testing::Test {
           const int from = left + (mirror ? blob.width() - 1 - x : x);
           const double expected =
               (Pixel(c, y + top, from) - mean(c, y + top, from)) * scale;
-          ASSERT_NEAR(blob.data_at(item, c, y, x), expected, 1e-3) << c << " " << y << " " << x;
+          ASSERT_NEAR(blob.data_at(item, c, y, x), expected, 1e-3)
+              << c << " " << y << " " << x;
         }
       }
     }
@@ -68,7 +68,8 @@ TYPED_TEST(DataTransformerTest, BytesAreUnsignedAndScaledAfterTheMean) {
   Blob<TypeParam> blob(transformer.InferBlobShape(this->MakeDatum()));
   EXPECT_EQ(blob.shape(), (vector<int>{1, 3, 4, 5}));
   transformer.Transform(this->MakeDatum(), &blob);
-  this->Expect(blob, 0, 0, 0, false, [](int, int, int) { return 10; }, 0.5);
+  this->Expect(
+      blob, 0, 0, 0, false, [](int, int, int) { return 10; }, 0.5);
 }
 
 TYPED_TEST(DataTransformerTest, FloatRecordsAndChannelMeans) {
@@ -79,7 +80,8 @@ TYPED_TEST(DataTransformerTest, FloatRecordsAndChannelMeans) {
   DataTransformer<TypeParam> transformer(this->param_, TEST);
   Blob<TypeParam> blob(1, 3, 4, 5);
   transformer.Transform(datum, &blob);
-  this->Expect(blob, 0, 0, 0, false, [](int c, int, int) { return c + 1.5; }, 1);
+  this->Expect(
+      blob, 0, 0, 0, false, [](int c, int, int) { return c + 1.5; }, 1);
 }
 
 TYPED_TEST(DataTransformerTest, TestCropIsTheMiddleRoundedDown) {
@@ -127,8 +129,9 @@ TYPED_TEST(DataTransformerTest, MeanFileIsReadAtTheSourcePosition) {
   transformer.draws = {1, 2, 3};
   Blob<TypeParam> blob(1, 3, 2, 2);
   transformer.Transform(this->MakeDatum(), &blob);
-  this->Expect(blob, 0, 2, 3, true, [&](int c, int y, int x) { return mean.data_at(0, c, y, x); },
-               1);
+  this->Expect(
+      blob, 0, 2, 3, true, [&](int c, int y, int x) { return mean.data_at(0, c, y, x); },
+      1);
   Datum wide = this->MakeDatum();
   wide.set_height(5);
   wide.set_width(4);
@@ -148,7 +151,8 @@ TYPED_TEST(DataTransformerTest, BlobSourceIsLeftAsItWas) {
   transformer.Transform(&source, &target);
   EXPECT_EQ(target.shape(), (vector<int>{2, 3, 2, 2}));
   for (int n = 0; n < 2; ++n) {
-    this->Expect(target, n, 1, 3, false, [](int, int, int) { return 7; }, 1);
+    this->Expect(
+        target, n, 1, 3, false, [](int, int, int) { return 7; }, 1);
   }
   EXPECT_EQ(source.cpu_data()[61], 191);
 }

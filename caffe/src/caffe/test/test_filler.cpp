@@ -1,9 +1,8 @@
 // Fillers: values, fans and what they refuse. Numbers from facts (closed formulas).
-#include "caffe/filler.hpp"
-
 #include <cmath>
 #include <cstdio>
 
+#include "caffe/filler.hpp"
 #include "caffe/test/test_caffe_main.hpp"
 
 namespace caffe {
@@ -34,7 +33,8 @@ class FillerTest : public ::testing::Test {
   }
   double Largest() const {
     double largest = 0;
-    for (int i = 0; i < blob_.count(); ++i) largest = std::max<double>(largest, std::fabs(at(i)));
+    for (int i = 0; i < blob_.count(); ++i)
+      largest = std::max<double>(largest, std::fabs(at(i)));
     return largest;
   }
 
@@ -154,7 +154,8 @@ TYPED_TEST(FillerTest, SameSeedSameValues) {
 }
 
 TYPED_TEST(FillerTest, RefusesWhatItCannotFill) {
-  for (const char* type : {"constant", "uniform", "gaussian", "xavier", "msra", "diagonal"}) {
+  for (const char* type :
+       {"constant", "uniform", "gaussian", "xavier", "msra", "diagonal"}) {
     EXPECT_THROW(this->Fill(type, {0, 3}), Error) << type;
   }
   EXPECT_THROW(this->Fill("no_such_filler", {1}), Error);

@@ -1,9 +1,8 @@
 // The gradient checker itself: it accepts right gradients and sees wrong ones.
-#include "caffe/test/test_gradient_check_util.hpp"
-
 #include <gtest/gtest-spi.h>
 
 #include "caffe/test/test_caffe_main.hpp"
+#include "caffe/test/test_gradient_check_util.hpp"
 
 namespace caffe {
 namespace {
@@ -33,7 +32,8 @@ class ToyLayer : public Layer<double> {
     input_.assign(x, x + n);
     double* y = top[0]->mutable_cpu_data();
     for (int i = 0; i < n; ++i) {
-      y[i] = in_place_ ? input_[i] * input_[i] : weight() * input_[i] * input_[(i + 1) % n];
+      y[i] =
+          in_place_ ? input_[i] * input_[i] : weight() * input_[i] * input_[(i + 1) % n];
     }
   }
   void Backward_cpu(const vector<Blob<double>*>& top, const vector<bool>& propagate_down,
@@ -101,10 +101,12 @@ TEST(GradientCheckerTest, SeesWrongGradients) {
   ::testing::TestPartResultArray failures;
   {
     ::testing::ScopedFakeTestPartResultReporter reporter(
-        ::testing::ScopedFakeTestPartResultReporter::INTERCEPT_ONLY_CURRENT_THREAD, &failures);
+        ::testing::ScopedFakeTestPartResultReporter::INTERCEPT_ONLY_CURRENT_THREAD,
+        &failures);
     Fixture f;
     ToyLayer layer(false, 0.01);
-    GradientChecker<double>(1e-3, 1e-4).CheckGradientExhaustive(&layer, f.bottoms, f.tops);
+    GradientChecker<double>(1e-3, 1e-4)
+        .CheckGradientExhaustive(&layer, f.bottoms, f.tops);
   }
   EXPECT_EQ(failures.size(), 20);  // 25 of them, the rest is not shown
 }
@@ -127,7 +129,8 @@ TEST(GradientCheckerTest, ChecksLayersThatWorkInPlace) {
   ::testing::TestPartResultArray failures;
   {
     ::testing::ScopedFakeTestPartResultReporter reporter(
-        ::testing::ScopedFakeTestPartResultReporter::INTERCEPT_ONLY_CURRENT_THREAD, &failures);
+        ::testing::ScopedFakeTestPartResultReporter::INTERCEPT_ONLY_CURRENT_THREAD,
+        &failures);
     ToyLayer wrong(true, 0.01);
     checker.CheckGradientExhaustive(&wrong, f.bottoms, f.bottoms);
   }

@@ -1,11 +1,10 @@
 // HDF5 in and out: values, shapes, nested groups, and errors that name file and dataset.
 #ifdef USE_HDF5
-#include "caffe/util/hdf5.hpp"
-
 #include <cstdio>
 #include <functional>
 
 #include "caffe/test/test_caffe_main.hpp"
+#include "caffe/util/hdf5.hpp"
 
 namespace caffe {
 namespace {
@@ -13,8 +12,9 @@ namespace {
 template <typename Dtype>
 class HDF5Test : public ::testing::Test {
  protected:
-  HDF5Test() : path_(::testing::TempDir() + "caffe_test_hdf5_" + std::to_string(sizeof(Dtype)) +
-                     ".h5") {}
+  HDF5Test()
+      : path_(::testing::TempDir() + "caffe_test_hdf5_" + std::to_string(sizeof(Dtype)) +
+              ".h5") {}
   ~HDF5Test() override { std::remove(path_.c_str()); }
 
   static void FillCounting(Blob<Dtype>* blob) {
@@ -62,10 +62,12 @@ TYPED_TEST(HDF5Test, NumbersStringsAndNestedGroups) {
   this->FillCounting(&blob);
   {
     const Hdf5Handle file = hdf5_create_file(this->path_);
-    const Hdf5Handle outer(H5Gcreate2(file, "inception", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT),
-                           H5Gclose, "group");
-    const Hdf5Handle inner(H5Gcreate2(outer, "conv", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT),
-                           H5Gclose, "group");
+    const Hdf5Handle outer(
+        H5Gcreate2(file, "inception", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), H5Gclose,
+        "group");
+    const Hdf5Handle inner(
+        H5Gcreate2(outer, "conv", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), H5Gclose,
+        "group");
     hdf5_save_nd_dataset(inner, "0", blob);
     hdf5_save_int(file, "iter", 1234567);
     hdf5_save_string(file, "learned_net", "a b.caffemodel");
@@ -109,15 +111,16 @@ TYPED_TEST(HDF5Test, ErrorsNameFileAndDataset) {
   const Hdf5Handle file = hdf5_create_file(this->path_);
   hdf5_save_nd_dataset(file, "w", blob);
   hdf5_save_string(file, "text", "x");
-  const Hdf5Handle group(H5Gcreate2(file, "g", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), H5Gclose,
-                         "group");
+  const Hdf5Handle group(H5Gcreate2(file, "g", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT),
+                         H5Gclose, "group");
   struct Case {
     std::function<void()> action;
     string words;
   };
   Blob<TypeParam> other(vector<int>{3, 2});
   const vector<Case> cases = {
-      {[&] { hdf5_load_nd_dataset(file, "missing", 0, 4, &blob); }, ":/missing: there is no"},
+      {[&] { hdf5_load_nd_dataset(file, "missing", 0, 4, &blob); },
+       ":/missing: there is no"},
       {[&] { hdf5_load_nd_dataset(group, "0", 0, 4, &blob); }, ":/g/0: there is no"},
       {[&] { hdf5_load_nd_dataset(file, "no/such/way", 0, 4, &blob); }, ":/no/such/way"},
       {[&] { hdf5_load_nd_dataset(file, "w", 0, 4, &other); }, "has shape 2 3 (2 axes)"},
@@ -134,7 +137,8 @@ TYPED_TEST(HDF5Test, ErrorsNameFileAndDataset) {
   };
   for (const Case& c : cases) {
     const string message = this->ErrorOf(c.action);
-    EXPECT_NE(message.find(c.words), string::npos) << c.words << " is not in: " << message;
+    EXPECT_NE(message.find(c.words), string::npos)
+        << c.words << " is not in: " << message;
   }
   EXPECT_NE(this->ErrorOf(cases[0].action).find(this->path_), string::npos);
   // A refused load leaves the rest working.

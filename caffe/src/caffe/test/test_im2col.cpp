@@ -1,20 +1,20 @@
-// im2col and col2im against the formula, over awkward shapes; strips and N-d against the whole.
-#include "caffe/util/im2col.hpp"
-
+// im2col and col2im against the formula, over awkward shapes; strips and N-d against the
+// whole.
 #include <cmath>
 #include <random>
 
 #include "caffe/test/test_caffe_main.hpp"
+#include "caffe/util/im2col.hpp"
 
 namespace caffe {
 namespace {
 
 std::vector<Im2colShape> shapes() {
   // channels, h, w, kernel, pad, stride, dilation (each h then w)
-  return {{1, 1, 1, 1, 1, 0, 0, 1, 1, 1, 1}, {3, 5, 7, 3, 3, 1, 1, 1, 1, 1, 1},
-          {2, 6, 5, 3, 2, 0, 1, 2, 3, 1, 1}, {2, 9, 8, 3, 3, 2, 2, 1, 1, 2, 2},
-          {1, 4, 1, 2, 1, 3, 0, 5, 1, 1, 1}, {2, 7, 9, 3, 2, 4, 3, 2, 1, 3, 2},
-          {3, 1, 6, 1, 4, 0, 2, 1, 4, 1, 1}, {2, 3, 3, 5, 5, 3, 3, 1, 2, 1, 1},
+  return {{1, 1, 1, 1, 1, 0, 0, 1, 1, 1, 1},  {3, 5, 7, 3, 3, 1, 1, 1, 1, 1, 1},
+          {2, 6, 5, 3, 2, 0, 1, 2, 3, 1, 1},  {2, 9, 8, 3, 3, 2, 2, 1, 1, 2, 2},
+          {1, 4, 1, 2, 1, 3, 0, 5, 1, 1, 1},  {2, 7, 9, 3, 2, 4, 3, 2, 1, 3, 2},
+          {3, 1, 6, 1, 4, 0, 2, 1, 4, 1, 1},  {2, 3, 3, 5, 5, 3, 3, 1, 2, 1, 1},
           {4, 40, 50, 3, 3, 1, 1, 1, 1, 1, 1}};
 }
 
@@ -53,14 +53,16 @@ class Im2colTest : public ::testing::Test {
  protected:
   static vector<Dtype> Columns(const vector<Dtype>& image, const Im2colShape& s) {
     vector<Dtype> columns(s.column_rows() * s.output_h() * s.output_w(), 99);
-    im2col_cpu(image.data(), s.channels, s.height, s.width, s.kernel_h, s.kernel_w, s.pad_h,
-               s.pad_w, s.stride_h, s.stride_w, s.dilation_h, s.dilation_w, columns.data());
+    im2col_cpu(image.data(), s.channels, s.height, s.width, s.kernel_h, s.kernel_w,
+               s.pad_h, s.pad_w, s.stride_h, s.stride_w, s.dilation_h, s.dilation_w,
+               columns.data());
     return columns;
   }
   static vector<Dtype> Image(const vector<Dtype>& columns, const Im2colShape& s) {
     vector<Dtype> image(s.channels * s.height * s.width, 99);
-    col2im_cpu(columns.data(), s.channels, s.height, s.width, s.kernel_h, s.kernel_w, s.pad_h,
-               s.pad_w, s.stride_h, s.stride_w, s.dilation_h, s.dilation_w, image.data());
+    col2im_cpu(columns.data(), s.channels, s.height, s.width, s.kernel_h, s.kernel_w,
+               s.pad_h, s.pad_w, s.stride_h, s.stride_w, s.dilation_h, s.dilation_w,
+               image.data());
     return image;
   }
 };
@@ -78,7 +80,8 @@ TYPED_TEST(Im2colTest, FoldingIsTheAdjoint) {
   for (const Im2colShape& s : shapes()) {
     const int size = s.channels * s.height * s.width;
     if (size > 1000) continue;  // the loop below is quadratic
-    const auto weights = random_values<TypeParam>(s.column_rows() * s.output_h() * s.output_w());
+    const auto weights =
+        random_values<TypeParam>(s.column_rows() * s.output_h() * s.output_w());
     const auto folded = this->Image(weights, s);
     // <im2col(x), w> = <x, col2im(w)> for every x: here for the unit images.
     vector<TypeParam> expected(size, 0), unit(size, 0);
@@ -122,11 +125,14 @@ TYPED_TEST(Im2colTest, GeneralFormAgreesInTwoDimensions) {
     const int im[] = {s.channels, s.height, s.width};
     const int col[] = {static_cast<int>(s.column_rows()), s.output_h(), s.output_w()};
     const int kernel[] = {s.kernel_h, s.kernel_w}, pad[] = {s.pad_h, s.pad_w};
-    const int stride[] = {s.stride_h, s.stride_w}, dilation[] = {s.dilation_h, s.dilation_w};
+    const int stride[] = {s.stride_h, s.stride_w},
+              dilation[] = {s.dilation_h, s.dilation_w};
     vector<TypeParam> columns(expected.size(), 99), folded(image.size(), 99);
-    im2col_nd_cpu(image.data(), 2, im, col, kernel, pad, stride, dilation, columns.data());
+    im2col_nd_cpu(image.data(), 2, im, col, kernel, pad, stride, dilation,
+                  columns.data());
     EXPECT_EQ(columns, expected);
-    col2im_nd_cpu(expected.data(), 2, im, col, kernel, pad, stride, dilation, folded.data());
+    col2im_nd_cpu(expected.data(), 2, im, col, kernel, pad, stride, dilation,
+                  folded.data());
     EXPECT_EQ(folded, this->Image(expected, s));
   }
 }

@@ -1,9 +1,8 @@
 // Threads, the queue between them, and how a thread's error reaches the consumer.
-#include "caffe/internal_thread.hpp"
-
 #include <atomic>
 #include <thread>
 
+#include "caffe/internal_thread.hpp"
 #include "caffe/test/test_caffe_main.hpp"
 #include "caffe/util/blocking_queue.hpp"
 #include "caffe/util/math_functions.hpp"
@@ -112,7 +111,8 @@ TEST(InternalThreadTest, SeedAndRankComeFromTheStartingThread) {
   Caffe::set_solver_rank(0);
   EXPECT_EQ(draws[0], draws[1]);
   Caffe::set_random_seed(42);
-  EXPECT_NE(draws[0], caffe_rng_rand()) << "the thread must not repeat its parent's stream";
+  EXPECT_NE(draws[0], caffe_rng_rand())
+      << "the thread must not repeat its parent's stream";
 }
 
 TEST(InternalThreadTest, ErrorReachesTheWaitingConsumer) {

@@ -1,11 +1,10 @@
 // math_functions.hpp against loops written from the formulas.
-#include "caffe/util/math_functions.hpp"
-
 #include <cmath>
 #include <limits>
 #include <random>
 
 #include "caffe/test/test_caffe_main.hpp"
+#include "caffe/util/math_functions.hpp"
 
 namespace caffe {
 namespace {
@@ -34,7 +33,8 @@ class MathFunctionsTest : public ::testing::Test {
       function(n, x.data(), y.data());
       for (int i = 0; i < n; ++i) {
         const double expected = formula(static_cast<double>(x[i]));
-        ASSERT_NEAR(y[i], expected, kTolerance * std::max(1., std::fabs(expected))) << x[i];
+        ASSERT_NEAR(y[i], expected, kTolerance * std::max(1., std::fabs(expected)))
+            << x[i];
       }
       ASSERT_EQ(y[n], 77) << "wrote past the end";
     }
@@ -72,13 +72,14 @@ TYPED_TEST(MathFunctionsTest, GemmMultipliesAllTransposes) {
         const vector<D> start =
             beta == 0 ? vector<D>(M * N, this->kNaN) : random_vector<D>(M * N, 3);
         vector<D> c = start;
-        caffe_cpu_gemm<D>(ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans, M, N,
-                          K, D(1.5), a.data(), b.data(), beta, c.data());
+        caffe_cpu_gemm<D>(ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans,
+                          M, N, K, D(1.5), a.data(), b.data(), beta, c.data());
         for (int m = 0; m < M; ++m) {
           for (int n = 0; n < N; ++n) {
             double sum = 0;
             for (int k = 0; k < K; ++k) {
-              sum += double(ta ? a[k * M + m] : a[m * K + k]) * (tb ? b[n * K + k] : b[k * N + n]);
+              sum += double(ta ? a[k * M + m] : a[m * K + k]) *
+                     (tb ? b[n * K + k] : b[k * N + n]);
             }
             const double old = beta == 0 ? 0 : double(beta) * start[m * N + n];
             EXPECT_NEAR(c[m * N + n], 1.5 * sum + old, this->kTolerance * 10);
@@ -92,7 +93,8 @@ TYPED_TEST(MathFunctionsTest, GemmMultipliesAllTransposes) {
 TYPED_TEST(MathFunctionsTest, GemmOfAnEmptySumScalesTheResult) {
   typedef TypeParam D;
   vector<D> c{1, 2, 3, 4};
-  caffe_cpu_gemm<D>(CblasNoTrans, CblasNoTrans, 2, 2, 0, 1, nullptr, nullptr, 2, c.data());
+  caffe_cpu_gemm<D>(CblasNoTrans, CblasNoTrans, 2, 2, 0, 1, nullptr, nullptr, 2,
+                    c.data());
   EXPECT_EQ(c, (vector<D>{2, 4, 6, 8}));
   caffe_cpu_gemm<D>(CblasTrans, CblasTrans, 2, 2, 0, 1, nullptr, nullptr, 0, c.data());
   EXPECT_EQ(c, (vector<D>(4, 0)));
@@ -107,8 +109,8 @@ TYPED_TEST(MathFunctionsTest, GemvTakesTheMatrixAsStored) {
     for (D beta : {D(0), D(2)}) {
       const int rows = transposed ? N : M, columns = transposed ? M : N;
       vector<D> y(rows, beta == 0 ? this->kNaN : D(0.25));
-      caffe_cpu_gemv<D>(transposed ? CblasTrans : CblasNoTrans, M, N, D(0.5), a.data(), x.data(),
-                        beta, y.data());
+      caffe_cpu_gemv<D>(transposed ? CblasTrans : CblasNoTrans, M, N, D(0.5), a.data(),
+                        x.data(), beta, y.data());
       for (int r = 0; r < rows; ++r) {
         double sum = 0;
         for (int c = 0; c < columns; ++c) {
@@ -176,16 +178,19 @@ TYPED_TEST(MathFunctionsTest, ElementwiseBinary) {
 TYPED_TEST(MathFunctionsTest, ElementwiseUnary) {
   typedef TypeParam D;
   this->CheckUnary(caffe_sqr<D>, [](double x) { return x * x; });
-  this->CheckUnary(caffe_sqrt<D>, [](double x) { return std::sqrt(x); }, 0, 9);
+  this->CheckUnary(
+      caffe_sqrt<D>, [](double x) { return std::sqrt(x); }, 0, 9);
   this->CheckUnary(caffe_exp<D>, [](double x) { return std::exp(x); });
-  this->CheckUnary(caffe_log<D>, [](double x) { return std::log(x); }, 1e-3, 9);
+  this->CheckUnary(
+      caffe_log<D>, [](double x) { return std::log(x); }, 1e-3, 9);
   this->CheckUnary(caffe_abs<D>, [](double x) { return std::fabs(x); });
   this->CheckUnary(caffe_cpu_fabs<D>, [](double x) { return std::fabs(x); });
-  this->CheckUnary(caffe_cpu_sign<D>, [](double x) { return x > 0 ? 1. : x < 0 ? -1. : 0.; });
+  this->CheckUnary(caffe_cpu_sign<D>, [](double x) {
+    return x > 0 ? 1. : x < 0 ? -1. : 0.;
+  });
   for (D exponent : {D(2), D(1), D(-0.75), D(3)}) {
-    this->CheckUnary(
-        [=](int n, const D* x, D* y) { caffe_powx<D>(n, x, exponent, y); },
-        [=](double x) { return std::pow(x, exponent); }, 0.1, 3);
+    this->CheckUnary([=](int n, const D* x, D* y) { caffe_powx<D>(n, x, exponent, y); },
+                     [=](double x) { return std::pow(x, exponent); }, 0.1, 3);
   }
 }
 
@@ -223,7 +228,8 @@ TYPED_TEST(MathFunctionsTest, DotAndAbsoluteSum) {
     }
     const double tolerance = this->kTolerance * (n + 1);
     EXPECT_NEAR(caffe_cpu_dot<D>(n, x.data(), y.data()), dot, tolerance);
-    EXPECT_NEAR(caffe_cpu_strided_dot<D>(n, x.data(), 2, y.data(), 3), strided, tolerance);
+    EXPECT_NEAR(caffe_cpu_strided_dot<D>(n, x.data(), 2, y.data(), 3), strided,
+                tolerance);
     EXPECT_NEAR(caffe_cpu_asum<D>(n, x.data()), sum, tolerance);
   }
 }

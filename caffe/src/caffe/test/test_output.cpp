@@ -1,6 +1,4 @@
 // .flo, .float3, .ppm and .pgm: the bytes on disk, the way back, and broken files.
-#include "caffe/util/output.hpp"
-
 #include <cstdio>
 #include <fstream>
 #include <iterator>
@@ -8,6 +6,7 @@
 #include <vector>
 
 #include "caffe/test/test_caffe_main.hpp"
+#include "caffe/util/output.hpp"
 
 namespace caffe {
 namespace {
@@ -71,8 +70,8 @@ TEST_F(OutputTest, Float3ComesBack) {
   ASSERT_TRUE(readFloatFile(path_, values_, x_, y_, z_));
   owner.reset(values_);
   EXPECT_EQ(z_, 1);
-  for (const char* bad : {"", "double\n3\n", "float\n4\n1\n1\n1\n1\n", "float\n3\n1\n-1\n1\n",
-                          "float\n3\n2\n2\n1\nabc"}) {
+  for (const char* bad : {"", "double\n3\n", "float\n4\n1\n1\n1\n1\n",
+                          "float\n3\n1\n-1\n1\n", "float\n3\n2\n2\n1\nabc"}) {
     SetBytes(bad);
     EXPECT_THROW(readFloatFile(path_, values_, x_, y_, z_), Error) << bad;
   }
@@ -81,7 +80,8 @@ TEST_F(OutputTest, Float3ComesBack) {
 TEST_F(OutputTest, PpmIsClampedTruncatedAndFlipped) {
   const float bgr[] = {1.9f, 300, -5, 10, 100, 200};  // two pixels, planes B, G, R
   ASSERT_TRUE(writePPM(path_, bgr, 2, 1));
-  EXPECT_EQ(Bytes(), string("P6 \n2 1\n255\n") + "\x64" + string(1, '\0') + "\x01\xc8\x0a\xff");
+  EXPECT_EQ(Bytes(),
+            string("P6 \n2 1\n255\n") + "\x64" + string(1, '\0') + "\x01\xc8\x0a\xff");
   ASSERT_TRUE(writePPM(path_, bgr, 2, 1, false, 0.5));
   EXPECT_EQ(Bytes().substr(12), string(1, '\0') + string(1, '\0') + "\x32\x96\x05\x64");
 }

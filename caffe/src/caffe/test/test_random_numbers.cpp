@@ -24,7 +24,8 @@ class RandomNumbersTest : public ::testing::Test {
     }
     const double n = x.size(), found = sum / n;
     EXPECT_NEAR(found, mean, 4 * deviation / std::sqrt(n));
-    EXPECT_NEAR(std::sqrt(squares / n - found * found), deviation, 4 * deviation / std::sqrt(n));
+    EXPECT_NEAR(std::sqrt(squares / n - found * found), deviation,
+                4 * deviation / std::sqrt(n));
   }
 };
 
@@ -34,7 +35,8 @@ TYPED_TEST(RandomNumbersTest, UniformHasItsMomentsAndBounds) {
   vector<TypeParam> x(40000);
   caffe_rng_uniform<TypeParam>(x.size(), -0.3, 1.7, x.data());
   this->CheckMoments(x, 0.7, 2 / std::sqrt(12.));
-  for (TypeParam value : x) ASSERT_TRUE(value >= TypeParam(-0.3) && value <= TypeParam(1.7));
+  for (TypeParam value : x)
+    ASSERT_TRUE(value >= TypeParam(-0.3) && value <= TypeParam(1.7));
   caffe_rng_uniform<TypeParam>(3, 2, 2, x.data());
   EXPECT_EQ(x[2], 2);
 }
@@ -80,7 +82,8 @@ TYPED_TEST(RandomNumbersTest, RefusesImpossibleDistributions) {
 }
 
 TEST(RngTest, RawNumbersAreTheMersenneTwisters) {
-  Caffe::set_random_seed(5489);  // the generator's published check: draw 10000 is 4123659995
+  Caffe::set_random_seed(
+      5489);  // the generator's published check: draw 10000 is 4123659995
   unsigned value = 0;
   for (int i = 0; i < 10000; ++i) value = caffe_rng_rand();
   EXPECT_EQ(value, 4123659995u);
@@ -111,14 +114,16 @@ class RandomParameterTest : public ::testing::Test {
   void SetUp() override { Caffe::set_random_seed(11); }
   double MeanOfDraws(double discount = 1, double prob0 = NAN) {
     double sum = 0;
-    for (int i = 0; i < 4000; ++i) sum += caffe_rng_generate<double>(param_, discount, prob0);
+    for (int i = 0; i < 4000; ++i)
+      sum += caffe_rng_generate<double>(param_, discount, prob0);
     return sum / 4000;
   }
   RandomGeneratorParameter param_;
 };
 
 TEST_F(RandomParameterTest, WithoutSpreadTheMeanComesBack) {
-  for (const char* type : {"uniform", "gaussian", "uniform_bernoulli", "gaussian_bernoulli"}) {
+  for (const char* type :
+       {"uniform", "gaussian", "uniform_bernoulli", "gaussian_bernoulli"}) {
     param_.set_rand_type(type);
     param_.set_mean(0.5);
     EXPECT_EQ(caffe_rng_generate<float>(param_), 0.5f) << type;

@@ -1,8 +1,7 @@
 // Signals become the solver's actions, and the previous handlers come back.
 #if __has_include("caffe/solver.hpp")
-#include "caffe/util/signal_handler.h"
-
 #include "caffe/test/test_caffe_main.hpp"
+#include "caffe/util/signal_handler.h"
 
 namespace caffe {
 namespace {
@@ -33,7 +32,8 @@ TEST(SignalHandlerTest, OneAtATimeAndThePreviousHandlerComesBack) {
   std::raise(SIGINT);
   EXPECT_EQ(g_own_handler_calls, 1);
   SignalHandler again(SolverAction::NONE, SolverAction::NONE);
-  EXPECT_EQ(again.GetActionFunction()(), SolverAction::NONE) << "old signals are forgotten";
+  EXPECT_EQ(again.GetActionFunction()(), SolverAction::NONE)
+      << "old signals are forgotten";
   sigaction(SIGINT, &previous, nullptr);
 }
 

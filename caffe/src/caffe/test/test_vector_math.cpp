@@ -1,12 +1,12 @@
-// exp, log, sigmoid and tanh in float: error in units of the last place, and the special values.
-#include "caffe/util/vector_math.hpp"
-
+// exp, log, sigmoid and tanh in float: error in units of the last place, and the special
+// values.
 #include <cmath>
 #include <cstring>
 #include <limits>
 #include <vector>
 
 #include "caffe/test/test_caffe_main.hpp"
+#include "caffe/util/vector_math.hpp"
 
 namespace caffe {
 namespace {
@@ -23,7 +23,8 @@ double ulps(float got, double expected) {
 
 // The largest error over floats of all magnitudes, both signs; results below FLT_MIN and
 // beyond FLT_MAX are left to the special values.
-double worst_ulps(void (*function)(int64_t, const float*, float*), double (*formula)(double)) {
+double worst_ulps(void (*function)(int64_t, const float*, float*),
+                  double (*formula)(double)) {
   std::vector<float> x;
   for (uint64_t bits = 0; bits < (1ull << 32); bits += 9973) {
     float value;
@@ -38,15 +39,17 @@ double worst_ulps(void (*function)(int64_t, const float*, float*), double (*form
   std::vector<float> y(x.size());
   function(x.size(), x.data(), y.data());
   double worst = 0;
-  for (size_t i = 0; i < x.size(); ++i) worst = std::max(worst, ulps(y[i], formula(x[i])));
+  for (size_t i = 0; i < x.size(); ++i)
+    worst = std::max(worst, ulps(y[i], formula(x[i])));
   return worst;
 }
 
 TEST(VectorMathTest, ErrorsStayWithinTheStatedUlps) {
   EXPECT_LE(worst_ulps(vector_exp<float>, [](double x) { return std::exp(x); }), 1.05);
   EXPECT_LE(worst_ulps(vector_log<float>, [](double x) { return std::log(x); }), 0.85);
-  EXPECT_LE(worst_ulps(vector_sigmoid<float>, [](double x) { return 1 / (1 + std::exp(-x)); }),
-            2.4);
+  EXPECT_LE(
+      worst_ulps(vector_sigmoid<float>, [](double x) { return 1 / (1 + std::exp(-x)); }),
+      2.4);
   EXPECT_LE(worst_ulps(vector_tanh<float>, [](double x) { return std::tanh(x); }), 2.6);
 }
 

@@ -54,7 +54,8 @@ bool exists(hid_t location, const string& path) {
   for (size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
     const string part = path.substr(0, slash);
     if (H5Lexists(location, part.c_str(), H5P_DEFAULT) <= 0) return false;
-    if (slash == string::npos) return H5Oexists_by_name(location, path.c_str(), H5P_DEFAULT) > 0;
+    if (slash == string::npos)
+      return H5Oexists_by_name(location, path.c_str(), H5P_DEFAULT) > 0;
   }
 }
 
@@ -71,13 +72,14 @@ void check_written(herr_t status, const string& full) {
 }
 
 // Creates and writes a dataset.
-void save(hid_t location, const string& name, hid_t type, hid_t space, const void* values) {
+void save(hid_t location, const string& name, hid_t type, hid_t space,
+          const void* values) {
   const string full = full_name(location, name);
   CHECK_LE(H5Lexists(location, name.c_str(), H5P_DEFAULT), 0)
       << full << ": cannot be created, there is an object of that name";
-  const Hdf5Handle dataset(
-      H5Dcreate2(location, name.c_str(), type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT),
-      H5Dclose, full + ": creating the dataset");
+  const Hdf5Handle dataset(H5Dcreate2(location, name.c_str(), type, space, H5P_DEFAULT,
+                                      H5P_DEFAULT, H5P_DEFAULT),
+                           H5Dclose, full + ": creating the dataset");
   if (values != nullptr) {
     check_written(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values), full);
   }
@@ -96,29 +98,41 @@ hid_t native_type<double>() {
 
 const char* class_name(H5T_class_t type) {
   switch (type) {
-    case H5T_TIME: return "time";
-    case H5T_STRING: return "string";
-    case H5T_BITFIELD: return "bitfield";
-    case H5T_OPAQUE: return "opaque";
-    case H5T_COMPOUND: return "compound";
-    case H5T_REFERENCE: return "reference";
-    case H5T_ENUM: return "enum";
-    case H5T_VLEN: return "variable-length";
-    case H5T_ARRAY: return "array";
-    default: return "unknown";
+    case H5T_TIME:
+      return "time";
+    case H5T_STRING:
+      return "string";
+    case H5T_BITFIELD:
+      return "bitfield";
+    case H5T_OPAQUE:
+      return "opaque";
+    case H5T_COMPOUND:
+      return "compound";
+    case H5T_REFERENCE:
+      return "reference";
+    case H5T_ENUM:
+      return "enum";
+    case H5T_VLEN:
+      return "variable-length";
+    case H5T_ARRAY:
+      return "array";
+    default:
+      return "unknown";
   }
 }
 
 vector<int> dataset_shape(hid_t dataset, const string& full) {
   const Hdf5Handle space(H5Dget_space(dataset), H5Sclose, full + ": reading the shape");
-  CHECK_NE(H5Sget_simple_extent_type(space), H5S_NULL) << full << ": the dataset is empty";
+  CHECK_NE(H5Sget_simple_extent_type(space), H5S_NULL)
+      << full << ": the dataset is empty";
   const int axes = H5Sget_simple_extent_ndims(space);
   CHECK_GE(axes, 0) << full << ": cannot read the shape" << reason();
   vector<hsize_t> sizes(axes);
   H5Sget_simple_extent_dims(space, sizes.data(), nullptr);
   vector<int> shape;
   for (hsize_t size : sizes) {
-    CHECK_LE(size, static_cast<hsize_t>(INT_MAX)) << full << ": an axis is too long for a blob";
+    CHECK_LE(size, static_cast<hsize_t>(INT_MAX))
+        << full << ": an axis is too long for a blob";
     shape.push_back(static_cast<int>(size));
   }
   return shape;
@@ -148,15 +162,16 @@ Hdf5Handle hdf5_open_file(const string& path) {
   if (access(path.c_str(), R_OK) != 0) {
     CAFFE_THROW(kFileNotFound) << path << ": " << std::strerror(errno);
   }
-  CHECK_GT(H5Fis_hdf5(path.c_str()), 0) << path << ": is not an HDF5 file, or a truncated one";
+  CHECK_GT(H5Fis_hdf5(path.c_str()), 0)
+      << path << ": is not an HDF5 file, or a truncated one";
   return Hdf5Handle(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose,
                     "opening " + path);
 }
 
 Hdf5Handle hdf5_create_file(const string& path) {
   silence();
-  return Hdf5Handle(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), H5Fclose,
-                    "creating " + path);
+  return Hdf5Handle(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT),
+                    H5Fclose, "creating " + path);
 }
 
 template <typename Dtype>
@@ -170,9 +185,10 @@ void hdf5_load_nd_dataset_helper(hid_t file_id, const char* dataset_name_, int m
       << full << ": holds values of class " << class_name(type_class)
       << "; only float and integer can be read";
   const vector<int> shape = dataset_shape(dataset, full);
-  CHECK(static_cast<int>(shape.size()) >= min_dim && static_cast<int>(shape.size()) <= max_dim)
-      << full << ": has shape " << shape_text(shape) << "; " << min_dim << " to " << max_dim
-      << " axes are wanted";
+  CHECK(static_cast<int>(shape.size()) >= min_dim &&
+        static_cast<int>(shape.size()) <= max_dim)
+      << full << ": has shape " << shape_text(shape) << "; " << min_dim << " to "
+      << max_dim << " axes are wanted";
   if (reshape) {
     blob->Reshape(shape);
   } else {
@@ -182,14 +198,15 @@ void hdf5_load_nd_dataset_helper(hid_t file_id, const char* dataset_name_, int m
 }
 
 template <typename Dtype>
-void hdf5_load_nd_dataset(hid_t file_id, const char* dataset_name_, int min_dim, int max_dim,
-                          Blob<Dtype>* blob, bool reshape) {
+void hdf5_load_nd_dataset(hid_t file_id, const char* dataset_name_, int min_dim,
+                          int max_dim, Blob<Dtype>* blob, bool reshape) {
   hdf5_load_nd_dataset_helper(file_id, dataset_name_, min_dim, max_dim, blob, reshape);
   if (blob->count() == 0) return;
   const Hdf5Handle dataset = open_dataset(file_id, dataset_name_);
-  const herr_t status = H5Dread(dataset, native_type<Dtype>(), H5S_ALL, H5S_ALL, H5P_DEFAULT,
-                                blob->mutable_cpu_data());
-  CHECK_GE(status, 0) << full_name(file_id, dataset_name_) << ": cannot be read" << reason();
+  const herr_t status = H5Dread(dataset, native_type<Dtype>(), H5S_ALL, H5S_ALL,
+                                H5P_DEFAULT, blob->mutable_cpu_data());
+  CHECK_GE(status, 0) << full_name(file_id, dataset_name_) << ": cannot be read"
+                      << reason();
 }
 
 template <typename Dtype>
@@ -197,11 +214,11 @@ void hdf5_save_nd_dataset(const hid_t file_id, const string& dataset_name,
                           const Blob<Dtype>& blob, bool write_diff) {
   silence();
   const vector<hsize_t> sizes(blob.shape().begin(), blob.shape().end());
-  const Hdf5Handle space(sizes.empty()
-                             ? H5Screate(H5S_SCALAR)
-                             : H5Screate_simple(static_cast<int>(sizes.size()), sizes.data(),
-                                                nullptr),
-                         H5Sclose, full_name(file_id, dataset_name) + ": making the shape");
+  const Hdf5Handle space(
+      sizes.empty()
+          ? H5Screate(H5S_SCALAR)
+          : H5Screate_simple(static_cast<int>(sizes.size()), sizes.data(), nullptr),
+      H5Sclose, full_name(file_id, dataset_name) + ": making the shape");
   const Dtype* values = nullptr;
   if (blob.count() > 0) values = write_diff ? blob.cpu_diff() : blob.cpu_data();
   save(file_id, dataset_name, native_type<Dtype>(), space, values);
@@ -274,20 +291,21 @@ string hdf5_get_name_by_idx(hid_t loc_id, int idx) {
                               static_cast<hsize_t>(idx), buffer, size, H5P_DEFAULT);
   };
   const ssize_t length = get(nullptr, 0);
-  CHECK_GE(length, 0) << full_name(loc_id, "") << ": has no member number " << idx << reason();
+  CHECK_GE(length, 0) << full_name(loc_id, "") << ": has no member number " << idx
+                      << reason();
   string name(length + 1, '\0');
   get(&name[0], name.size());
   name.resize(length);
   return name;
 }
 
-#define INSTANTIATE_HDF5(Dtype)                                                              \
-  template void hdf5_load_nd_dataset_helper<Dtype>(hid_t, const char*, int, int,             \
-                                                   Blob<Dtype>*, bool);                      \
-  template void hdf5_load_nd_dataset<Dtype>(hid_t, const char*, int, int, Blob<Dtype>*,      \
-                                            bool);                                           \
-  template void hdf5_save_nd_dataset<Dtype>(const hid_t, const string&, const Blob<Dtype>&,  \
-                                            bool)
+#define INSTANTIATE_HDF5(Dtype)                                                         \
+  template void hdf5_load_nd_dataset_helper<Dtype>(hid_t, const char*, int, int,        \
+                                                   Blob<Dtype>*, bool);                 \
+  template void hdf5_load_nd_dataset<Dtype>(hid_t, const char*, int, int, Blob<Dtype>*, \
+                                            bool);                                      \
+  template void hdf5_save_nd_dataset<Dtype>(const hid_t, const string&,                 \
+                                            const Blob<Dtype>&, bool)
 
 INSTANTIATE_HDF5(float);
 INSTANTIATE_HDF5(double);

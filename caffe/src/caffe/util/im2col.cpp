@@ -19,7 +19,8 @@ struct ValidRange {
 ValidRange valid_outputs(int outputs, int size, int stride, int offset) {
   const int begin = offset >= 0 ? 0 : (-offset + stride - 1) / stride;
   const int end = size <= offset ? 0 : (size - offset - 1) / stride + 1;
-  return {std::min(begin, outputs), std::max(std::min(begin, outputs), std::min(end, outputs))};
+  return {std::min(begin, outputs),
+          std::max(std::min(begin, outputs), std::min(end, outputs))};
 }
 
 // One kernel tap: where it reads relative to o * stride.
@@ -38,9 +39,11 @@ template <typename Dtype>
 void unfold_row(const Dtype* in, int stride, int outputs, ValidRange valid, Dtype* out) {
   std::fill(out, out + valid.begin, Dtype(0));
   if (stride == 1) {
-    std::memcpy(out + valid.begin, in + valid.begin, sizeof(Dtype) * (valid.end - valid.begin));
+    std::memcpy(out + valid.begin, in + valid.begin,
+                sizeof(Dtype) * (valid.end - valid.begin));
   } else {
-    for (int x = valid.begin; x < valid.end; ++x) out[x] = in[static_cast<int64_t>(x) * stride];
+    for (int x = valid.begin; x < valid.end; ++x)
+      out[x] = in[static_cast<int64_t>(x) * stride];
   }
   std::fill(out + valid.end, out + outputs, Dtype(0));
 }
@@ -60,8 +63,8 @@ void fold_row(const Dtype* columns, int stride, ValidRange valid, Dtype* image) 
 }  // namespace
 
 template <typename Dtype>
-void im2col_strip(const Dtype* data_im, const Im2colShape& shape, int row_begin, int row_end,
-                  Dtype* data_col) {
+void im2col_strip(const Dtype* data_im, const Im2colShape& shape, int row_begin,
+                  int row_end, Dtype* data_col) {
   const int output_w = shape.output_w();
   const int64_t plane = static_cast<int64_t>(shape.height) * shape.width;
   const int64_t columns = static_cast<int64_t>(row_end - row_begin) * output_w;
@@ -79,7 +82,8 @@ void im2col_strip(const Dtype* data_im, const Im2colShape& shape, int row_begin,
           std::fill(out, out + output_w, Dtype(0));
           continue;
         }
-        const Dtype* in = data_im + tap.channel * plane + in_y * shape.width + tap.offset_w;
+        const Dtype* in =
+            data_im + tap.channel * plane + in_y * shape.width + tap.offset_w;
         unfold_row(in, shape.stride_w, output_w, valid, out);
       }
     }
@@ -87,46 +91,48 @@ void im2col_strip(const Dtype* data_im, const Im2colShape& shape, int row_begin,
 }
 
 template <typename Dtype>
-void col2im_strip(const Dtype* data_col, const Im2colShape& shape, int row_begin, int row_end,
-                  Dtype* data_im) {
+void col2im_strip(const Dtype* data_col, const Im2colShape& shape, int row_begin,
+                  int row_end, Dtype* data_im) {
   const int output_w = shape.output_w();
   const int64_t plane = static_cast<int64_t>(shape.height) * shape.width;
   const int64_t columns = static_cast<int64_t>(row_end - row_begin) * output_w;
   const int taps = shape.kernel_h * shape.kernel_w;
   const int64_t work = std::max<int64_t>(1, columns * taps);
   // A channel's taps add into the same plane, so a channel stays with one thread.
-  parallel_ranges(shape.channels, std::max<int64_t>(1, (1 << 14) / work),
-                  [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin * taps; row < end * taps; ++row) {
-      const Tap tap = tap_of_row(shape, row);
-      const ValidRange valid =
-          valid_outputs(output_w, shape.width, shape.stride_w, tap.offset_w);
-      const Dtype* column = data_col + row * columns;
-      for (int y = row_begin; y < row_end; ++y, column += output_w) {
-        const int64_t in_y = static_cast<int64_t>(y) * shape.stride_h + tap.offset_h;
-        if (in_y < 0 || in_y >= shape.height) continue;
-        Dtype* image = data_im + tap.channel * plane + in_y * shape.width + tap.offset_w;
-        fold_row(column, shape.stride_w, valid, image);
-      }
-    }
-  });
+  parallel_ranges(
+      shape.channels, std::max<int64_t>(1, (1 << 14) / work),
+      [&](int64_t begin, int64_t end) {
+        for (int64_t row = begin * taps; row < end * taps; ++row) {
+          const Tap tap = tap_of_row(shape, row);
+          const ValidRange valid =
+              valid_outputs(output_w, shape.width, shape.stride_w, tap.offset_w);
+          const Dtype* column = data_col + row * columns;
+          for (int y = row_begin; y < row_end; ++y, column += output_w) {
+            const int64_t in_y = static_cast<int64_t>(y) * shape.stride_h + tap.offset_h;
+            if (in_y < 0 || in_y >= shape.height) continue;
+            Dtype* image =
+                data_im + tap.channel * plane + in_y * shape.width + tap.offset_w;
+            fold_row(column, shape.stride_w, valid, image);
+          }
+        }
+      });
 }
 
 template <typename Dtype>
-void im2col_cpu(const Dtype* data_im, const int channels, const int height, const int width,
-                const int kernel_h, const int kernel_w, const int pad_h, const int pad_w,
-                const int stride_h, const int stride_w, const int dilation_h,
-                const int dilation_w, Dtype* data_col) {
+void im2col_cpu(const Dtype* data_im, const int channels, const int height,
+                const int width, const int kernel_h, const int kernel_w, const int pad_h,
+                const int pad_w, const int stride_h, const int stride_w,
+                const int dilation_h, const int dilation_w, Dtype* data_col) {
   const Im2colShape shape{channels, height,   width,    kernel_h,   kernel_w,  pad_h,
                           pad_w,    stride_h, stride_w, dilation_h, dilation_w};
   im2col_strip(data_im, shape, 0, shape.output_h(), data_col);
 }
 
 template <typename Dtype>
-void col2im_cpu(const Dtype* data_col, const int channels, const int height, const int width,
-                const int kernel_h, const int kernel_w, const int pad_h, const int pad_w,
-                const int stride_h, const int stride_w, const int dilation_h,
-                const int dilation_w, Dtype* data_im) {
+void col2im_cpu(const Dtype* data_col, const int channels, const int height,
+                const int width, const int kernel_h, const int kernel_w, const int pad_h,
+                const int pad_w, const int stride_h, const int stride_w,
+                const int dilation_h, const int dilation_w, Dtype* data_im) {
   const Im2colShape shape{channels, height,   width,    kernel_h,   kernel_w,  pad_h,
                           pad_w,    stride_h, stride_w, dilation_h, dilation_w};
   std::fill(data_im, data_im + static_cast<int64_t>(channels) * height * width, Dtype(0));
@@ -186,8 +192,8 @@ template <typename Dtype>
 void im2col_nd_cpu(const Dtype* data_im, const int num_spatial_axes, const int* im_shape,
                    const int* col_shape, const int* kernel_shape, const int* pad,
                    const int* stride, const int* dilation, Dtype* data_col) {
-  const NdShape shape{num_spatial_axes, im_shape, col_shape, kernel_shape,
-                      pad,              stride,   dilation};
+  const NdShape shape{num_spatial_axes, im_shape, col_shape, kernel_shape, pad,
+                      stride,           dilation};
   const int64_t positions = volume(num_spatial_axes, col_shape + 1);
   parallel_ranges(im_shape[0], 1, [&](int64_t begin, int64_t end) {
     visit_columns(shape, begin, end, [=](int64_t row, int64_t column, int64_t index) {
@@ -200,8 +206,8 @@ template <typename Dtype>
 void col2im_nd_cpu(const Dtype* data_col, const int num_spatial_axes, const int* im_shape,
                    const int* col_shape, const int* kernel_shape, const int* pad,
                    const int* stride, const int* dilation, Dtype* data_im) {
-  const NdShape shape{num_spatial_axes, im_shape, col_shape, kernel_shape,
-                      pad,              stride,   dilation};
+  const NdShape shape{num_spatial_axes, im_shape, col_shape, kernel_shape, pad,
+                      stride,           dilation};
   const int64_t positions = volume(num_spatial_axes, col_shape + 1);
   std::fill(data_im, data_im + volume(num_spatial_axes + 1, im_shape), Dtype(0));
   parallel_ranges(im_shape[0], 1, [&](int64_t begin, int64_t end) {
@@ -211,20 +217,21 @@ void col2im_nd_cpu(const Dtype* data_col, const int num_spatial_axes, const int*
   });
 }
 
-#define INSTANTIATE_IM2COL(Dtype)                                                          \
-  template void im2col_strip<Dtype>(const Dtype*, const Im2colShape&, int, int, Dtype*);   \
-  template void col2im_strip<Dtype>(const Dtype*, const Im2colShape&, int, int, Dtype*);   \
-  template void im2col_cpu<Dtype>(const Dtype*, const int, const int, const int,           \
-                                  const int, const int, const int, const int, const int,   \
-                                  const int, const int, const int, Dtype*);                \
-  template void col2im_cpu<Dtype>(const Dtype*, const int, const int, const int,           \
-                                  const int, const int, const int, const int, const int,   \
-                                  const int, const int, const int, Dtype*);                \
-  template void im2col_nd_cpu<Dtype>(const Dtype*, const int, const int*, const int*,      \
-                                     const int*, const int*, const int*, const int*,       \
-                                     Dtype*);                                              \
-  template void col2im_nd_cpu<Dtype>(const Dtype*, const int, const int*, const int*,      \
-                                     const int*, const int*, const int*, const int*, Dtype*)
+#define INSTANTIATE_IM2COL(Dtype)                                                        \
+  template void im2col_strip<Dtype>(const Dtype*, const Im2colShape&, int, int, Dtype*); \
+  template void col2im_strip<Dtype>(const Dtype*, const Im2colShape&, int, int, Dtype*); \
+  template void im2col_cpu<Dtype>(const Dtype*, const int, const int, const int,         \
+                                  const int, const int, const int, const int, const int, \
+                                  const int, const int, const int, Dtype*);              \
+  template void col2im_cpu<Dtype>(const Dtype*, const int, const int, const int,         \
+                                  const int, const int, const int, const int, const int, \
+                                  const int, const int, const int, Dtype*);              \
+  template void im2col_nd_cpu<Dtype>(const Dtype*, const int, const int*, const int*,    \
+                                     const int*, const int*, const int*, const int*,     \
+                                     Dtype*);                                            \
+  template void col2im_nd_cpu<Dtype>(const Dtype*, const int, const int*, const int*,    \
+                                     const int*, const int*, const int*, const int*,     \
+                                     Dtype*)
 
 INSTANTIATE_IM2COL(float);
 INSTANTIATE_IM2COL(double);

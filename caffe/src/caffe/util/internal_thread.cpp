@@ -15,7 +15,9 @@ struct InternalThread::Settings {
 
 InternalThread::~InternalThread() { StopInternalThread(); }
 
-bool InternalThread::is_started() const { return thread_ != nullptr && thread_->joinable(); }
+bool InternalThread::is_started() const {
+  return thread_ != nullptr && thread_->joinable();
+}
 
 bool InternalThread::must_stop() { return interruption_.requested(); }
 
@@ -27,7 +29,8 @@ void InternalThread::StartInternalThread() {
     error_ = nullptr;
     error_was_read_ = false;
   }
-  Settings settings{Caffe::mode(),        0, Caffe::solver_count(), Caffe::solver_rank(),
+  Settings settings{Caffe::mode(),         0,
+                    Caffe::solver_count(), Caffe::solver_rank(),
                     Caffe::multiprocess(), caffe_rng_rand()};
 #ifndef CPU_ONLY
   CUDA_CHECK(cudaGetDevice(&settings.device));

@@ -34,19 +34,21 @@ struct Blas<double> {
 }  // namespace
 
 template <typename Dtype>
-void caffe_cpu_gemm(const CBLAS_TRANSPOSE TransA, const CBLAS_TRANSPOSE TransB, const int M,
-                    const int N, const int K, const Dtype alpha, const Dtype* A,
-                    const Dtype* B, const Dtype beta, Dtype* C) {
+void caffe_cpu_gemm(const CBLAS_TRANSPOSE TransA, const CBLAS_TRANSPOSE TransB,
+                    const int M, const int N, const int K, const Dtype alpha,
+                    const Dtype* A, const Dtype* B, const Dtype beta, Dtype* C) {
   if (M <= 0 || N <= 0) return;
   // BLAS wants leading dimensions of at least 1 even where K is 0.
   const int lda = std::max(1, TransA == CblasNoTrans ? K : M);
   const int ldb = std::max(1, TransB == CblasNoTrans ? N : K);
-  Blas<Dtype>::gemm(CblasRowMajor, TransA, TransB, M, N, K, alpha, A, lda, B, ldb, beta, C, N);
+  Blas<Dtype>::gemm(CblasRowMajor, TransA, TransB, M, N, K, alpha, A, lda, B, ldb, beta,
+                    C, N);
 }
 
 template <typename Dtype>
-void caffe_cpu_gemv(const CBLAS_TRANSPOSE TransA, const int M, const int N, const Dtype alpha,
-                    const Dtype* A, const Dtype* x, const Dtype beta, Dtype* y) {
+void caffe_cpu_gemv(const CBLAS_TRANSPOSE TransA, const int M, const int N,
+                    const Dtype alpha, const Dtype* A, const Dtype* x, const Dtype beta,
+                    Dtype* y) {
   const int length = TransA == CblasNoTrans ? M : N;
   if (length <= 0) return;
   if (M == 0 || N == 0) {  // BLAS returns at once here and leaves y unscaled
@@ -190,40 +192,40 @@ Dtype caffe_cpu_asum(const int n, const Dtype* x) {
   return n > 0 ? Blas<Dtype>::asum(n, x, 1) : Dtype(0);
 }
 
-#define INSTANTIATE_MATH(Dtype)                                                             \
-  template void caffe_cpu_gemm<Dtype>(const CBLAS_TRANSPOSE, const CBLAS_TRANSPOSE,         \
-                                      const int, const int, const int, const Dtype,         \
-                                      const Dtype*, const Dtype*, const Dtype, Dtype*);     \
-  template void caffe_cpu_gemv<Dtype>(const CBLAS_TRANSPOSE, const int, const int,          \
-                                      const Dtype, const Dtype*, const Dtype*, const Dtype, \
-                                      Dtype*);                                              \
-  template void caffe_axpy<Dtype>(const int, const Dtype, const Dtype*, Dtype*);            \
-  template void caffe_cpu_axpby<Dtype>(const int, const Dtype, const Dtype*, const Dtype,   \
-                                       Dtype*);                                             \
-  template void caffe_add_scalar<Dtype>(const int, const Dtype, Dtype*);                    \
-  template void caffe_scal<Dtype>(const int, const Dtype, Dtype*);                          \
-  template void caffe_cpu_scale<Dtype>(const int, const Dtype, const Dtype*, Dtype*);       \
-  template void caffe_add<Dtype>(const int, const Dtype*, const Dtype*, Dtype*);            \
-  template void caffe_sub<Dtype>(const int, const Dtype*, const Dtype*, Dtype*);            \
-  template void caffe_mul<Dtype>(const int, const Dtype*, const Dtype*, Dtype*);            \
-  template void caffe_div<Dtype>(const int, const Dtype*, const Dtype*, Dtype*);            \
-  template void caffe_sqr<Dtype>(const int, const Dtype*, Dtype*);                          \
-  template void caffe_sqrt<Dtype>(const int, const Dtype*, Dtype*);                         \
-  template void caffe_exp<Dtype>(const int, const Dtype*, Dtype*);                          \
-  template void caffe_log<Dtype>(const int, const Dtype*, Dtype*);                          \
-  template void caffe_abs<Dtype>(const int, const Dtype*, Dtype*);                          \
-  template void caffe_powx<Dtype>(const int, const Dtype*, const Dtype, Dtype*);            \
-  template Dtype caffe_cpu_dot<Dtype>(const int, const Dtype*, const Dtype*);               \
-  template Dtype caffe_cpu_strided_dot<Dtype>(const int, const Dtype*, const int,           \
-                                              const Dtype*, const int);                     \
+#define INSTANTIATE_MATH(Dtype)                                                         \
+  template void caffe_cpu_gemm<Dtype>(const CBLAS_TRANSPOSE, const CBLAS_TRANSPOSE,     \
+                                      const int, const int, const int, const Dtype,     \
+                                      const Dtype*, const Dtype*, const Dtype, Dtype*); \
+  template void caffe_cpu_gemv<Dtype>(const CBLAS_TRANSPOSE, const int, const int,      \
+                                      const Dtype, const Dtype*, const Dtype*,          \
+                                      const Dtype, Dtype*);                             \
+  template void caffe_axpy<Dtype>(const int, const Dtype, const Dtype*, Dtype*);        \
+  template void caffe_cpu_axpby<Dtype>(const int, const Dtype, const Dtype*,            \
+                                       const Dtype, Dtype*);                            \
+  template void caffe_add_scalar<Dtype>(const int, const Dtype, Dtype*);                \
+  template void caffe_scal<Dtype>(const int, const Dtype, Dtype*);                      \
+  template void caffe_cpu_scale<Dtype>(const int, const Dtype, const Dtype*, Dtype*);   \
+  template void caffe_add<Dtype>(const int, const Dtype*, const Dtype*, Dtype*);        \
+  template void caffe_sub<Dtype>(const int, const Dtype*, const Dtype*, Dtype*);        \
+  template void caffe_mul<Dtype>(const int, const Dtype*, const Dtype*, Dtype*);        \
+  template void caffe_div<Dtype>(const int, const Dtype*, const Dtype*, Dtype*);        \
+  template void caffe_sqr<Dtype>(const int, const Dtype*, Dtype*);                      \
+  template void caffe_sqrt<Dtype>(const int, const Dtype*, Dtype*);                     \
+  template void caffe_exp<Dtype>(const int, const Dtype*, Dtype*);                      \
+  template void caffe_log<Dtype>(const int, const Dtype*, Dtype*);                      \
+  template void caffe_abs<Dtype>(const int, const Dtype*, Dtype*);                      \
+  template void caffe_powx<Dtype>(const int, const Dtype*, const Dtype, Dtype*);        \
+  template Dtype caffe_cpu_dot<Dtype>(const int, const Dtype*, const Dtype*);           \
+  template Dtype caffe_cpu_strided_dot<Dtype>(const int, const Dtype*, const int,       \
+                                              const Dtype*, const int);                 \
   template Dtype caffe_cpu_asum<Dtype>(const int, const Dtype*)
 
 INSTANTIATE_MATH(float);
 INSTANTIATE_MATH(double);
 #undef INSTANTIATE_MATH
 
-#define INSTANTIATE_COPY_AND_SET(type)                            \
-  template void caffe_copy<type>(const int, const type*, type*);  \
+#define INSTANTIATE_COPY_AND_SET(type)                           \
+  template void caffe_copy<type>(const int, const type*, type*); \
   template void caffe_set<type>(const int, const type, type*)
 
 INSTANTIATE_COPY_AND_SET(float);

@@ -32,7 +32,8 @@ bool is_written(std::ofstream* file, const string& filename) {
   return false;
 }
 
-void read_floats(std::ifstream* file, const string& filename, float* values, size_t count) {
+void read_floats(std::ifstream* file, const string& filename, float* values,
+                 size_t count) {
   file->read(reinterpret_cast<char*>(values),
              static_cast<std::streamsize>(count * sizeof(float)));
   CHECK(*file) << "File corrupted: " << filename << ": it ends before its " << count
@@ -137,7 +138,8 @@ bool writePPM(string filename, const float* data, int xSize, int ySize, bool fli
   return write_image(filename, data, xSize, ySize, {"P6 \n", 3, flipRGB, {0, scale}});
 }
 
-bool writePPMNorm(string filename, const float* data, int xSize, int ySize, bool flipRGB) {
+bool writePPMNorm(string filename, const float* data, int xSize, int ySize,
+                  bool flipRGB) {
   const ByteScale scale = normalizing(data, static_cast<size_t>(3) * xSize * ySize);
   return write_image(filename, data, xSize, ySize, {"P6\n", 3, flipRGB, scale});
 }
@@ -165,7 +167,8 @@ bool readFloatFile(string filename, float*& data, int& xSize, int& ySize, int& z
   string type;
   int dimensions = 0;
   file >> type >> dimensions;
-  CHECK(file && type == "float") << filename << ": File has invalid format: it must begin with "
+  CHECK(file && type == "float") << filename
+                                 << ": File has invalid format: it must begin with "
                                     "\"float\"";
   CHECK(dimensions == 2 || dimensions == 3)
       << filename << ": File not 3-dimensional: it has " << dimensions << " dimensions";

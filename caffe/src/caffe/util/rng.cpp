@@ -43,7 +43,8 @@ template <typename Dtype, typename Integer>
 void bernoulli(const int n, const Dtype p, Integer* r) {
   CHECK_GE(n, 0);
   CHECK(p >= Dtype(0) && p <= Dtype(1)) << "a probability must be in [0, 1], not " << p;
-  const uint64_t limit = static_cast<uint64_t>(std::llround(static_cast<double>(p) * 0x1p32));
+  const uint64_t limit =
+      static_cast<uint64_t>(std::llround(static_cast<double>(p) * 0x1p32));
   rng_t& generator = *caffe_rng();
   for (int i = 0; i < n; ++i) {
     r[i] = generator() < limit ? 1 : 0;
@@ -112,7 +113,8 @@ void caffe_rng_bernoulli(const int n, const Dtype p, unsigned int* r) {
   bernoulli(n, p, r);
 }
 
-RandomDraw draw_random(const RandomGeneratorParameter& param, double discount, double prob0) {
+RandomDraw draw_random(const RandomGeneratorParameter& param, double discount,
+                       double prob0) {
   const string& type = param.rand_type();
   const double spread = param.spread() * (param.apply_schedule() ? discount : 1.0);
   if (type == "bernoulli") return {draw_bernoulli(param.prob()) ? 1.0 : 0.0, false};
@@ -128,16 +130,17 @@ RandomDraw draw_random(const RandomGeneratorParameter& param, double discount, d
   if (gated && !draw_bernoulli(param.prob())) {
     if (!std::isnan(prob0)) return {prob0, true};
   } else {
-    value = uniform ? draw_uniform(param.mean(), spread) : draw_gaussian(param.mean(), spread);
+    value = uniform ? draw_uniform(param.mean(), spread)
+                    : draw_gaussian(param.mean(), spread);
   }
   return {param.exp() ? std::exp(value) : value, false};
 }
 
-#define INSTANTIATE_RANDOM(Dtype)                                                        \
-  template Dtype caffe_nextafter<Dtype>(const Dtype);                                    \
-  template void caffe_rng_uniform<Dtype>(const int, const Dtype, const Dtype, Dtype*);   \
-  template void caffe_rng_gaussian<Dtype>(const int, const Dtype, const Dtype, Dtype*);  \
-  template void caffe_rng_bernoulli<Dtype>(const int, const Dtype, int*);                \
+#define INSTANTIATE_RANDOM(Dtype)                                                       \
+  template Dtype caffe_nextafter<Dtype>(const Dtype);                                   \
+  template void caffe_rng_uniform<Dtype>(const int, const Dtype, const Dtype, Dtype*);  \
+  template void caffe_rng_gaussian<Dtype>(const int, const Dtype, const Dtype, Dtype*); \
+  template void caffe_rng_bernoulli<Dtype>(const int, const Dtype, int*);               \
   template void caffe_rng_bernoulli<Dtype>(const int, const Dtype, unsigned int*)
 
 INSTANTIATE_RANDOM(float);

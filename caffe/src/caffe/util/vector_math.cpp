@@ -30,7 +30,8 @@ CAFFE_ALWAYS_INLINE uint32_t to_bits(float value) {
   return bits;
 }
 
-// x = k * ln 2 + r with |r| <= ln 2 / 2; `em1` is exp(r) - 1, error 0.05 ulp before rounding.
+// x = k * ln 2 + r with |r| <= ln 2 / 2; `em1` is exp(r) - 1, error 0.05 ulp before
+// rounding.
 struct ReducedExp {
   int32_t k;
   float em1;
@@ -148,8 +149,9 @@ void double_range(const double* x, double* y, int64_t n) {
 template <typename Dtype>
 void in_threads(int64_t n, const Dtype* x, Dtype* y,
                 void (*range)(const Dtype*, Dtype*, int64_t)) {
-  parallel_ranges(
-      n, kGrain, [=](int64_t begin, int64_t end) { range(x + begin, y + begin, end - begin); });
+  parallel_ranges(n, kGrain, [=](int64_t begin, int64_t end) {
+    range(x + begin, y + begin, end - begin);
+  });
 }
 
 }  // namespace
