@@ -139,7 +139,8 @@ except KeyboardInterrupt:
 
 
 def run_interrupted(tmp_path: Path, setup: str, run: str, after: str) -> str:
-    (tmp_path / "slow.prototxt").write_text(CONVOLUTIONS)
+    slower = CONVOLUTIONS.replace("kernel_size: 5 pad: 2", "kernel_size: 7 pad: 3")
+    (tmp_path / "slow.prototxt").write_text(slower)
     script = INTERRUPTED.format(setup=setup, run=run, after=after)
     result = subprocess.run(
         [sys.executable, "-c", script],
