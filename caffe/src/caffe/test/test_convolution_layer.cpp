@@ -26,8 +26,8 @@ vector<ConvCase> all_cases() {
       square_case(1, 20, 12, 7, 8, 2, 3, 0),
       square_case(1, 16, 32, 1, 9, 3, 1, 1),
       square_case(12, 40, 64, 1, 1, 1, 1, 0),
-      square_case(1, 16, 16, 34, 33, 3, 1, 1),   // over 1000 positions: Winograd
-      square_case(2, 18, 20, 25, 25, 3, 1, 1),
+      square_case(1, 32, 32, 34, 33, 3, 1, 1),   // over 1000 positions: Winograd
+      square_case(2, 34, 33, 25, 25, 3, 1, 1),
       square_case(1, 35, 2, 9, 7, 3, 1, 1),      // narrow heads
       square_case(2, 64, 1, 8, 8, 1, 1, 0),
       square_case(1, 130, 2, 6, 5, 1, 1, 0),

@@ -15,6 +15,7 @@ namespace onednn {
 namespace {
 
 constexpr std::int64_t kWinogradPositions = 1000;
+constexpr int kWinogradChannels = 32;
 constexpr int kRowMajorChannels = 8;  // sources of this many channels stay row-major
 
 bool suits_winograd(const ConvShape& s) {
@@ -23,6 +24,7 @@ bool suits_winograd(const ConvShape& s) {
   };
   return !s.transposed && s.group == 1 && all(s.kernel, 3) && all(s.stride, 1) &&
          all(s.dilation, 1) && all(s.pad, 1) &&
+         std::min(s.channels, s.num_output) >= kWinogradChannels &&
          s.num * s.output_positions() >= kWinogradPositions;
 }
 
@@ -59,7 +61,7 @@ Convolution<kTransposed>::Convolution(const ConvShape& shape) : shape_(shape) {
   std::vector<Choice> choices;
   const auto direct = kTransposed ? dnnl::algorithm::deconvolution_direct
                                   : dnnl::algorithm::convolution_direct;
-  if (suits_winograd(shape) && !few) {
+  if (suits_winograd(shape)) {
     choices.push_back({true, dnnl::algorithm::convolution_winograd});
   }
   choices.push_back({!few, direct});
