@@ -37,6 +37,7 @@ from ._caffe import (
     init_log,
     layer_type_list,
     log,
+    read_net,
     set_device,
     set_logging_disabled,
     set_mode_cpu,
@@ -60,7 +61,7 @@ __all__ = [
     "NCCL", "TEST", "TRAIN", "AdaDeltaSolver", "AdaGradSolver", "AdamSolver", "Blob", "Classifier",
     "Detector", "Error", "Layer", "NesterovSolver", "Net", "NetSpec", "RMSPropSolver", "SGDSolver",
     "Solver", "Timer", "get_solver", "has_nccl", "init_log", "io", "layer_type_list", "layers",
-    "log", "net_spec", "params", "pycaffe", "set_device", "set_logging_disabled", "set_mode_cpu",
-    "set_mode_gpu", "set_multiprocess", "set_random_seed", "set_solver_count", "set_solver_rank",
-    "solver_count", "solver_rank", "to_proto",
+    "log", "net_spec", "params", "pycaffe", "read_net", "set_device", "set_logging_disabled",
+    "set_mode_cpu", "set_mode_gpu", "set_multiprocess", "set_random_seed", "set_solver_count",
+    "set_solver_rank", "solver_count", "solver_rank", "to_proto",
 ]  # fmt: skip

@@ -189,6 +189,15 @@ void SetInputArrays(FloatNet& net, const py::array& data, const py::array& label
 #endif
 }
 
+/// A prototxt file, upgraded to today's format, as the bytes of a NetParameter.
+py::bytes ReadNetBytes(const py::object& path) {
+  const string file = FileName(path);
+  CheckReadable(file);
+  NetParameter param;
+  ReadNetParamsFromTextFileOrDie(file, &param);
+  return py::bytes(param.SerializeAsString());
+}
+
 }  // namespace
 
 void BindNet(py::module_& module) {
@@ -272,6 +281,9 @@ void BindNet(py::module_& module) {
              return Ids(net, layer, &FloatNet::bottom_ids);
            })
       .def("_set_input_arrays", &SetInputArrays, py::arg("data"), py::arg("labels"));
+
+  module.def("read_net", &ReadNetBytes, py::arg("filename"),
+             "A prototxt file of any version as the bytes of today's NetParameter.");
 }
 
 }  // namespace python

@@ -1,6 +1,6 @@
 """The Python half of Net: dictionaries of its parts, and passes that take and give arrays."""
 
-from collections import OrderedDict
+import collections
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import zip_longest
 from typing import Any
@@ -20,34 +20,38 @@ def _cached(net: Net, name: str, make: Any) -> Any:
 
 
 @property  # type: ignore[misc]
-def _blobs(self: Net) -> "OrderedDict[str, Blob]":
+def _blobs(self: Net) -> "collections.OrderedDict[str, Blob]":
     """Blob name -> Blob, in the order in which the layers produce them."""
     return _cached(
-        self, "_blobs_dict", lambda: OrderedDict(zip(self._blob_names, self._blobs, strict=True))
+        self,
+        "_blobs_dict",
+        lambda: collections.OrderedDict(zip(self._blob_names, self._blobs, strict=True)),
     )
 
 
 @property  # type: ignore[misc]
-def _blob_loss_weights(self: Net) -> "OrderedDict[str, float]":
+def _blob_loss_weights(self: Net) -> "collections.OrderedDict[str, float]":
     """Blob name -> its weight in the loss."""
-    return OrderedDict(zip(self._blob_names, self._blob_loss_weights, strict=True))
+    return collections.OrderedDict(zip(self._blob_names, self._blob_loss_weights, strict=True))
 
 
 @property  # type: ignore[misc]
-def _layer_dict(self: Net) -> "OrderedDict[str, Layer]":
+def _layer_dict(self: Net) -> "collections.OrderedDict[str, Layer]":
     """Layer name -> Layer, in net order."""
     return _cached(
-        self, "_layers_dict", lambda: OrderedDict(zip(self._layer_names, self.layers, strict=True))
+        self,
+        "_layer_dict",
+        lambda: collections.OrderedDict(zip(self._layer_names, self.layers, strict=True)),
     )
 
 
 @property  # type: ignore[misc]
-def _params(self: Net) -> "OrderedDict[str, BlobVec]":
+def _params(self: Net) -> "collections.OrderedDict[str, BlobVec]":
     """Layer name -> parameter blobs, of the layers that have any; [0] weights, [1] bias."""
     return _cached(
         self,
         "_params_dict",
-        lambda: OrderedDict(
+        lambda: collections.OrderedDict(
             (name, layer.blobs) for name, layer in self.layer_dict.items() if len(layer.blobs) > 0
         ),
     )
@@ -67,21 +71,21 @@ def _outputs(self: Net) -> list[str]:
     return _cached(self, "_output_list", lambda: [names[i] for i in self._outputs])
 
 
-def _names_of(net: Net, ids: Any) -> "OrderedDict[str, list[str]]":
+def _names_of(net: Net, ids: Any) -> "collections.OrderedDict[str, list[str]]":
     names = net._blob_names
-    return OrderedDict(
+    return collections.OrderedDict(
         (layer, [names[blob] for blob in ids(i)]) for i, layer in enumerate(net._layer_names)
     )
 
 
 @property  # type: ignore[misc]
-def _top_names(self: Net) -> "OrderedDict[str, list[str]]":
+def _top_names(self: Net) -> "collections.OrderedDict[str, list[str]]":
     """Layer name -> names of its outputs."""
     return _cached(self, "_top_names", lambda: _names_of(self, self._top_ids))
 
 
 @property  # type: ignore[misc]
-def _bottom_names(self: Net) -> "OrderedDict[str, list[str]]":
+def _bottom_names(self: Net) -> "collections.OrderedDict[str, list[str]]":
     """Layer name -> names of its inputs."""
     return _cached(self, "_bottom_names", lambda: _names_of(self, self._bottom_ids))
 
