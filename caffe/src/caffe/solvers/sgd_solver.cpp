@@ -1,0 +1,151 @@
+// SGD: rate policies, clipping, regularisation, the momentum rule.
+#include <algorithm>
+#include <cmath>
+
+#include "caffe/sgd_solvers.hpp"
+#include "caffe/util/parallel_for.hpp"
+
+namespace caffe {
+
+template <typename Dtype>
+Dtype SGDSolver<Dtype>::GetLearningRate() {
+  const SolverParameter& param = this->param_;
+  const string& policy = param.lr_policy();
+  const double base = param.base_lr();
+  const double gamma = param.gamma();
+  const double iter = this->iter_;
+  const double pi = 3.14159265358979323846;
+  if (policy == "fixed") return static_cast<Dtype>(base);
+  if (policy == "poly") {
+    const double left = std::max(0.0, 1.0 - iter / param.max_iter());
+    return static_cast<Dtype>(base * std::pow(left, static_cast<double>(param.power())));
+  }
+  if (policy == "cosine") {
+    const double warm = param.stepsize();
+    if (iter < warm) return static_cast<Dtype>(base * (iter + 1) / (warm + 1));
+    const double span = std::max(1.0, param.max_iter() - warm);
+    const double part = std::min(1.0, (iter - warm) / span);
+    return static_cast<Dtype>(base * (gamma + (1 - gamma) * 0.5 * (1 + std::cos(pi * part))));
+  }
+  if (policy == "sigmoid") {
+    CHECK_GT(param.stepsize(), 0);
+    return static_cast<Dtype>(base / (1.0 + std::exp(-gamma * (iter - param.stepsize()))));
+  }
+  if (policy == "step" || policy == "exp" || policy == "inv" || policy == "multistep") {
+    CHECK_GE(gamma, 0);
+  }
+  if (policy == "step") {
+    CHECK_GT(param.stepsize(), 0);
+    this->current_step_ = this->iter_ / param.stepsize();
+    return static_cast<Dtype>(base * std::pow(gamma, this->current_step_));
+  }
+  if (policy == "exp") return static_cast<Dtype>(base * std::pow(gamma, iter));
+  if (policy == "inv") {
+    return static_cast<Dtype>(base *
+                              std::pow(1.0 + gamma * iter, -static_cast<double>(param.power())));
+  }
+  if (policy == "multistep") {
+    if (this->current_step_ < param.stepvalue_size() &&
+        this->iter_ >= param.stepvalue(this->current_step_)) {
+      ++this->current_step_;
+      LOG(INFO) << "MultiStep Status: Iteration " << this->iter_
+                << ", step = " << this->current_step_;
+    }
+    return static_cast<Dtype>(base * std::pow(gamma, this->current_step_));
+  }
+  CAFFE_THROW(kValue) << "Unknown learning rate policy '" << policy
+                      << "' (known: fixed, step, exp, inv, multistep, poly, sigmoid, cosine)";
+}
+
+template <typename Dtype>
+void SGDSolver<Dtype>::PreSolve() {
+  for (const Blob<Dtype>* blob : this->net_->learnable_params()) {
+    history_.push_back(std::make_shared<Blob<Dtype>>(blob->shape()));
+    update_.push_back(std::make_shared<Blob<Dtype>>(blob->shape()));
+    temp_.push_back(std::make_shared<Blob<Dtype>>(blob->shape()));
+  }
+}
+
+template <typename Dtype>
+void SGDSolver<Dtype>::AddHistoryGroup() {
+  for (const Blob<Dtype>* blob : this->net_->learnable_params()) {
+    history_.push_back(std::make_shared<Blob<Dtype>>(blob->shape()));
+  }
+}
+
+template <typename Dtype>
+void SGDSolver<Dtype>::ClipGradients() {
+  const Dtype clip = this->param_.clip_gradients();
+  if (clip < 0) return;
+  Dtype sumsq = 0;
+  for (const Blob<Dtype>* blob : this->net_->learnable_params()) sumsq += blob->sumsq_diff();
+  const Dtype l2norm = std::sqrt(sumsq);
+  if (l2norm <= clip) return;
+  const Dtype factor = clip / l2norm;
+  LOG(INFO) << "Gradient clipping: scaling down gradients (L2 norm " << l2norm << " > " << clip
+            << ") by scale factor " << factor;
+  for (Blob<Dtype>* blob : this->net_->learnable_params()) blob->scale_diff(factor);
+}
+
+template <typename Dtype>
+void SGDSolver<Dtype>::ApplyUpdate() {
+  const Dtype rate = GetLearningRate();
+  if (this->param_.display() && this->iter_ % this->param_.display() == 0) {
+    LOG_IF(INFO, Caffe::root_solver()) << "Iteration " << this->iter_ << ", lr = " << rate;
+  }
+  ClipGradients();
+  const auto& params = this->net_->learnable_params();
+  for (int i = 0; i < static_cast<int>(params.size()); ++i) {
+    // A parameter that never had a gradient and does not learn stays as it is.
+    if (!params[i]->has_diff() && this->net_->params_lr()[i] == 0) continue;
+    Normalize(i);
+    Regularize(i);
+    ComputeUpdateValue(i, rate);
+  }
+  this->net_->Update();
+  ++this->iter_;
+}
+
+template <typename Dtype>
+void SGDSolver<Dtype>::Normalize(int param_id) {
+  if (this->param_.iter_size() == 1) return;
+  this->net_->learnable_params()[param_id]->scale_diff(Dtype(1) / this->param_.iter_size());
+}
+
+template <typename Dtype>
+void SGDSolver<Dtype>::Regularize(int param_id) {
+  Blob<Dtype>* param = this->net_->learnable_params()[param_id];
+  const Dtype decay =
+      this->param_.weight_decay() * this->net_->params_weight_decay()[param_id];
+  if (decay == Dtype(0)) return;
+  const string& type = this->param_.regularization_type();
+  const Dtype* data = param->cpu_data();
+  Dtype* diff = param->mutable_cpu_diff();
+  if (type == "L2") {
+    for_each_index(param->count(), [=](std::int64_t i) { diff[i] += decay * data[i]; });
+  } else if (type == "L1") {
+    for_each_index(param->count(), [=](std::int64_t i) {
+      diff[i] += decay * static_cast<Dtype>((data[i] > 0) - (data[i] < 0));
+    });
+  } else {
+    CAFFE_THROW(kValue) << "Unknown regularization type '" << type << "' (known: L1, L2)";
+  }
+}
+
+template <typename Dtype>
+void SGDSolver<Dtype>::ComputeUpdateValue(int param_id, Dtype rate) {
+  Blob<Dtype>* param = this->net_->learnable_params()[param_id];
+  const Dtype momentum = this->param_.momentum();
+  const Dtype local_rate = LocalRate(param_id, rate);
+  Dtype* diff = param->mutable_cpu_diff();
+  Dtype* history = history_[param_id]->mutable_cpu_data();
+  for_each_index(param->count(), [=](std::int64_t i) {
+    history[i] = momentum * history[i] + local_rate * diff[i];
+    diff[i] = history[i];
+  });
+}
+
+INSTANTIATE_CLASS(SGDSolver);
+REGISTER_SOLVER_CLASS(SGD);
+
+}  // namespace caffe

@@ -1,0 +1,142 @@
+// Solver states in and out of files: iteration, step and history.
+#include "caffe/sgd_solvers.hpp"
+#include "caffe/util/atomic_file.hpp"
+#include "caffe/util/io.hpp"
+#if defined(USE_HDF5) && __has_include("caffe/util/hdf5.hpp")
+#include "caffe/util/hdf5.hpp"
+#define CAFFE_STATE_HDF5
+#endif
+
+namespace caffe {
+
+template <typename Dtype>
+void SGDSolver<Dtype>::SnapshotSolverState(const string& model_filename) {
+  if (this->param_.snapshot_format() == SolverParameter_SnapshotFormat_HDF5) {
+    SnapshotSolverStateToHDF5(model_filename);
+  } else {
+    SnapshotSolverStateToBinaryProto(model_filename);
+  }
+}
+
+template <typename Dtype>
+void SGDSolver<Dtype>::SnapshotSolverStateToBinaryProto(const string& model_filename) {
+  SolverState state;
+  state.set_iter(this->iter_);
+  state.set_learned_net(model_filename);
+  state.set_current_step(this->current_step_);
+  for (const auto& blob : history_) blob->ToProto(state.add_history());
+  const string filename = this->SnapshotFilename(".solverstate");
+  LOG(INFO) << "Snapshotting solver state to binary proto file " << filename;
+  this->SnapshotSideState(filename);  // first: a state never stands there without its side
+  WriteProtoToBinaryFile(state, filename);
+}
+
+template <typename Dtype>
+void SGDSolver<Dtype>::RestoreSolverStateFromBinaryProto(const string& state_file) {
+  SolverState state;
+  ReadProtoFromBinaryFileOrDie(state_file, &state);
+  CHECK_EQ(state.history_size(), history_.size())
+      << state_file << ": incorrect length of history blobs (a state of another net or solver)";
+  for (size_t i = 0; i < history_.size(); ++i) {
+    const BlobProto& proto = state.history(static_cast<int>(i));
+    CHECK(history_[i]->ShapeEquals(proto))
+        << state_file << ": history blob " << i << " does not have the shape "
+        << history_[i]->shape_string() << " of its parameter";
+  }
+  if (state.has_learned_net()) this->net_->CopyTrainedLayersFrom(state.learned_net());
+  for (size_t i = 0; i < history_.size(); ++i) {
+    history_[i]->FromProto(state.history(static_cast<int>(i)), false);
+  }
+  this->iter_ = state.iter();
+  this->current_step_ = state.current_step();
+  LOG(INFO) << "SGDSolver: restored iteration " << this->iter_ << " from " << state_file;
+}
+
+#ifdef CAFFE_STATE_HDF5
+
+namespace {
+
+class File {
+ public:
+  File(hid_t id, const string& name) : id_(id) { CHECK_GE(id_, 0) << "HDF5: cannot open " << name; }
+  ~File() { H5Fclose(id_); }
+  operator hid_t() const { return id_; }
+
+ private:
+  hid_t id_;
+  DISABLE_COPY_AND_ASSIGN(File);
+};
+
+class Group {
+ public:
+  Group(hid_t id, const string& name) : id_(id) { CHECK_GE(id_, 0) << "HDF5: no group " << name; }
+  ~Group() { H5Gclose(id_); }
+  operator hid_t() const { return id_; }
+
+ private:
+  hid_t id_;
+  DISABLE_COPY_AND_ASSIGN(Group);
+};
+
+}  // namespace
+
+template <typename Dtype>
+void SGDSolver<Dtype>::SnapshotSolverStateToHDF5(const string& model_filename) {
+  const string filename = this->SnapshotFilename(".solverstate.h5");
+  LOG(INFO) << "Snapshotting solver state to HDF5 file " << filename;
+  this->SnapshotSideState(filename);
+  WriteFileAtomically(filename, [&](const string& temporary) {
+    const File file(H5Fcreate(temporary.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT),
+                    filename + " for writing");
+    hdf5_save_int(file, "iter", this->iter_);
+    hdf5_save_string(file, "learned_net", model_filename);
+    hdf5_save_int(file, "current_step", this->current_step_);
+    const Group history(
+        H5Gcreate2(file, "history", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), "history");
+    for (size_t i = 0; i < history_.size(); ++i) {
+      hdf5_save_nd_dataset<Dtype>(history, std::to_string(i), *history_[i]);
+    }
+  });
+}
+
+template <typename Dtype>
+void SGDSolver<Dtype>::RestoreSolverStateFromHDF5(const string& state_file) {
+  const File file(H5Fopen(state_file.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), state_file);
+  const Group history(H5Gopen2(file, "history", H5P_DEFAULT), state_file + ":history");
+  CHECK_EQ(hdf5_get_num_links(history), history_.size())
+      << state_file << ": incorrect length of history blobs (a state of another net or solver)";
+  if (H5Lexists(file, "learned_net", H5P_DEFAULT) > 0) {
+    this->net_->CopyTrainedLayersFrom(hdf5_load_string(file, "learned_net"));
+  }
+  for (size_t i = 0; i < history_.size(); ++i) {
+    hdf5_load_nd_dataset<Dtype>(history, std::to_string(i).c_str(), 0, kMaxBlobAxes,
+                                history_[i].get());
+  }
+  this->iter_ = hdf5_load_int(file, "iter");
+  this->current_step_ = hdf5_load_int(file, "current_step");
+}
+
+#else
+
+template <typename Dtype>
+void SGDSolver<Dtype>::SnapshotSolverStateToHDF5(const string&) {
+  CAFFE_THROW(kValue) << "snapshot_format HDF5: this build has no HDF5";
+}
+template <typename Dtype>
+void SGDSolver<Dtype>::RestoreSolverStateFromHDF5(const string& state_file) {
+  CAFFE_THROW(kValue) << state_file << ": this build has no HDF5";
+}
+
+#endif  // CAFFE_STATE_HDF5
+
+#define CAFFE_INSTANTIATE_STATE(Dtype)                                              \
+  template void SGDSolver<Dtype>::SnapshotSolverState(const string&);               \
+  template void SGDSolver<Dtype>::SnapshotSolverStateToBinaryProto(const string&);  \
+  template void SGDSolver<Dtype>::SnapshotSolverStateToHDF5(const string&);         \
+  template void SGDSolver<Dtype>::RestoreSolverStateFromBinaryProto(const string&); \
+  template void SGDSolver<Dtype>::RestoreSolverStateFromHDF5(const string&);
+CAFFE_INSTANTIATE_STATE(float)
+CAFFE_INSTANTIATE_STATE(double)
+#undef CAFFE_INSTANTIATE_STATE
+
+}  // namespace caffe
