@@ -2,10 +2,7 @@
 #include "caffe/sgd_solvers.hpp"
 #include "caffe/util/atomic_file.hpp"
 #include "caffe/util/io.hpp"
-#if defined(USE_HDF5) && __has_include("caffe/util/hdf5.hpp")
 #include "caffe/util/hdf5.hpp"
-#define CAFFE_STATE_HDF5
-#endif
 
 namespace caffe {
 
@@ -52,7 +49,7 @@ void SGDSolver<Dtype>::RestoreSolverStateFromBinaryProto(const string& state_fil
   LOG(INFO) << "SGDSolver: restored iteration " << this->iter_ << " from " << state_file;
 }
 
-#ifdef CAFFE_STATE_HDF5
+#ifdef USE_HDF5
 
 namespace {
 
@@ -127,7 +124,7 @@ void SGDSolver<Dtype>::RestoreSolverStateFromHDF5(const string& state_file) {
   CAFFE_THROW(kValue) << state_file << ": this build has no HDF5";
 }
 
-#endif  // CAFFE_STATE_HDF5
+#endif  // USE_HDF5
 
 #define CAFFE_INSTANTIATE_STATE(Dtype)                                              \
   template void SGDSolver<Dtype>::SnapshotSolverState(const string&);               \
