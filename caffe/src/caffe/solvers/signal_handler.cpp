@@ -1,5 +1,4 @@
 // Noting SIGINT and SIGHUP in flags that the solver asks for.
-#if __has_include("caffe/solver.hpp")
 #include "caffe/util/signal_handler.h"
 
 #include <atomic>
@@ -66,4 +65,3 @@ ActionCallback SignalHandler::GetActionFunction() {
 }
 
 }  // namespace caffe
-#endif  // __has_include(solver.hpp)

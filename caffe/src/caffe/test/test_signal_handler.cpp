@@ -1,5 +1,4 @@
 // Signals become the solver's actions, and the previous handlers come back.
-#if __has_include("caffe/solver.hpp")
 #include "caffe/test/test_caffe_main.hpp"
 #include "caffe/util/signal_handler.h"
 
@@ -39,4 +38,3 @@ TEST(SignalHandlerTest, OneAtATimeAndThePreviousHandlerComesBack) {
 
 }  // namespace
 }  // namespace caffe
-#endif  // __has_include(solver.hpp)
