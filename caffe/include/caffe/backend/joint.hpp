@@ -1,0 +1,43 @@
+// Parts of a blob along one axis: joined to the whole, or cut from it. What Concat and
+// Slice do.
+#ifndef CAFFE_BACKEND_JOINT_HPP_
+#define CAFFE_BACKEND_JOINT_HPP_
+
+#include <vector>
+
+#include "caffe/blob.hpp"
+
+namespace caffe {
+
+/// How parts lie in a whole. Over axis 0 or 1 both directions work in the blocked layout
+/// if what they read is in it; else row-major.
+template <typename Dtype>
+class Joint {
+ public:
+  Joint() = default;
+  /// Shapes as they are now; the parts' sizes on `axis` add up to the whole's.
+  Joint(int axis, const Blob<Dtype>& whole, const vector<Blob<Dtype>*>& parts);
+
+  /// whole = the parts, one after the other. A null part stands for zeros.
+  void Join(const vector<SyncedMemory*>& parts, SyncedMemory* whole) const;
+  /// Each part = its piece of the whole. A null part is left out.
+  void Cut(SyncedMemory* whole, const vector<SyncedMemory*>& parts) const;
+
+ private:
+  void JoinPlain(const vector<SyncedMemory*>& parts, SyncedMemory* whole) const;
+  void JoinBlocked(const vector<SyncedMemory*>& parts, SyncedMemory* whole) const;
+  void CutPlain(SyncedMemory* whole, const vector<SyncedMemory*>& parts) const;
+  void CutBlocked(SyncedMemory* whole, const vector<SyncedMemory*>& parts) const;
+  bool blocked_layouts_exist() const;
+
+  int axis_ = 0;
+  int outer_ = 1, inner_ = 1;  // counts before and after the axis
+  int whole_size_ = 0;         // on the axis
+  vector<int> begin_;          // of each part on the axis, and the end of the last
+  BlockedLayout whole_layout_;
+  vector<BlockedLayout> part_layouts_;
+};
+
+}  // namespace caffe
+
+#endif  // CAFFE_BACKEND_JOINT_HPP_
