@@ -42,6 +42,13 @@ file(GLOB python_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/python/ca
 if(NOT CAFFE_BUILD_PYTHON OR NOT python_sources)
   return()
 endif()
+if(NOT Python_EXECUTABLE) # without a word from outside: the environment that `make deps` made
+  find_program(Python_EXECUTABLE python NO_DEFAULT_PATH
+               PATHS ${CMAKE_CURRENT_SOURCE_DIR}/../.venv/bin ${CMAKE_CURRENT_SOURCE_DIR}/.venv/bin)
+  if(NOT Python_EXECUTABLE)
+    unset(Python_EXECUTABLE CACHE)
+  endif()
+endif()
 find_package(Python 3.11 COMPONENTS Interpreter Development.Module)
 if(NOT Python_Development.Module_FOUND)
   caffe_missing("A Python >= 3.11 with its headers" "python3-dev")
