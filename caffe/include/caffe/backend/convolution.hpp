@@ -48,7 +48,7 @@ std::unique_ptr<ConvolutionKernel> make_convolution_kernel(const ConvShape& shap
 
 /// oneDNN; null without oneDNN or where only its reference code would run.
 std::unique_ptr<ConvolutionKernel> make_onednn_convolution(const ConvShape& shape);
-/// Convolutions with at most kNarrowOutputs outputs from a channel-blocked source.
+/// Convolutions with one to four outputs from a channel-blocked source.
 std::unique_ptr<ConvolutionKernel> make_narrow_convolution(const ConvShape& shape);
 /// Deconvolutions from few channels, or depthwise (bilinear upsampling).
 std::unique_ptr<ConvolutionKernel> make_direct_deconvolution(const ConvShape& shape);

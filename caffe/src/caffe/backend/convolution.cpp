@@ -16,6 +16,9 @@ bool plain_engine_forced() {
 
 std::unique_ptr<ConvolutionKernel> make_convolution_kernel(const ConvShape& shape) {
   if (shape.spatial_axes() != 2 || shape.num == 0 || plain_engine_forced()) return nullptr;
+  // Few channels on both sides: blocks would be mostly empty, and columns are small.
+  const bool few = shape.channels <= 8 && shape.num_output <= 8;
+  if (few && !shape.transposed) return nullptr;
   if (auto kernel = make_narrow_convolution(shape)) return kernel;
   if (auto kernel = make_direct_deconvolution(shape)) return kernel;
   return make_onednn_convolution(shape);
