@@ -98,25 +98,30 @@ def track(
     description: str,
     total: int | None = None,
     seconds_between_lines: float = 10.0,
+    unit: str = "",
 ) -> Iterator[Item]:
     """Pass the items on and show on stderr how far they are.
 
     A bar on a terminal; elsewhere a plain line now and then, and none for what is done sooner.
+    unit: what the items are ("frames"); then their number a second is shown.
     """
     if total is None and isinstance(items, Sized):
         total = len(items)
     if sys.stderr.isatty():
-        yield from _track_with_bar(items, description, total)
+        yield from _track_with_bar(items, description, total, unit)
         return
-    last_line = time.monotonic()
+    started = last_line = time.monotonic()
     for done, item in enumerate(items, 1):
         yield item
         if time.monotonic() - last_line >= seconds_between_lines:
             last_line = time.monotonic()
-            complain(f"{description}: {done}" + (f" of {total}" if total else ""))
+            rate = f", {done / (last_line - started):.1f} {unit} a second" if unit else ""
+            complain(f"{description}: {done}" + (f" of {total}" if total else "") + rate)
 
 
-def _track_with_bar(items: Iterable[Item], description: str, total: int | None) -> Iterator[Item]:
+def _track_with_bar(
+    items: Iterable[Item], description: str, total: int | None, unit: str
+) -> Iterator[Item]:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -126,14 +131,21 @@ def _track_with_bar(items: Iterable[Item], description: str, total: int | None) 
         TimeRemainingColumn,
     )
 
-    columns = (
+    columns = [
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-    )
+    ]
+    if unit:
+        columns.append(TextColumn("{task.fields[rate]}"))
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        yield from progress.track(items, total=total, description=description)
+        task = progress.add_task(description, total=total, rate="")
+        started = time.monotonic()
+        for done, item in enumerate(items, 1):
+            yield item
+            rate = done / max(time.monotonic() - started, 1e-9)
+            progress.update(task, completed=done, rate=f"{rate:.1f} {unit}/s")
 
 
 def _print_rich_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str) -> None:
