@@ -49,18 +49,21 @@ def finetune(options: argparse.Namespace) -> None:
         raise MissingDataError(f"{options.output}: its folder is not there")
     arguments.start_engine()
     from segflow.inference import OnlineFineTuner, OnlineSpec, find_network, find_weights
+    from segflow.inference.first_frame import check_first_mask
 
     clip, mask_file = jobs[0].clip, jobs[0].first_mask
     first = [frame.image for frame in itertools.islice(iter(clip), 2)]
     if not first:
         raise DataError(f"{clip.name}: the clip has no frames")
+    mask = read_mask(mask_file)
+    check_first_mask(first[0], mask, str(mask_file))
     seconds = options.online_seconds
     if seconds is None and options.online_iters is None:
         seconds = arguments.DEFAULT_ONLINE_SECONDS
     spec = OnlineSpec(options.online_iters, seconds, options.height)
     network = find_network(options.net)
     tuner = OnlineFineTuner(network, find_weights(network, options.weights), spec)
-    report = tuner.tune(first[0], read_mask(mask_file), first[-1], mask_name=str(mask_file))
+    report = tuner.tune(first[0], mask, first[-1])
     tuner.net.save(str(options.output))
     print(f"{clip.name}: {report}")
     print(f"weights in {options.output}")

@@ -14,6 +14,7 @@ import numpy as np
 
 from segflow.errors import DataError
 from segflow.inference.arguments import Job
+from segflow.inference.first_frame import check_first_mask
 from segflow.inference.online import OnlineFineTuner, OnlineReport, OnlineSpec
 from segflow.inference.results import ClipResults
 from segflow.inference.segmenter import FrameResult, VideoSegmenter
@@ -54,8 +55,11 @@ class Demo:
         segmenter, clip = self.segmenter, job.clip
         first = self._first_frames(clip)
         self.say(self._plan_text(clip, first[0]))
-        report = self._tune(job, first) if job.first_mask else None
-        given = read_mask(job.first_mask) if job.first_mask else None
+        given = report = None
+        if job.first_mask:
+            given = read_mask(job.first_mask)
+            check_first_mask(first[0].image, given, str(job.first_mask))
+            report = self._tune(clip, first, given)
         scorer, times = Scorer(job.truth), _Times()
         frames = self._frames(clip)
         total = self._frame_count(clip)
@@ -105,15 +109,12 @@ class Demo:
         path.write_text(json.dumps(self.summary(), indent=2) + "\n", encoding="utf-8")
         return path
 
-    def _tune(self, job: Job, first: list[Frame]) -> OnlineReport:
+    def _tune(self, clip: Clip, first: list[Frame], mask: np.ndarray) -> OnlineReport:
         """Fine-tune to the first mask and give the segmenter the weights."""
-        assert job.first_mask is not None
         tuner = OnlineFineTuner(self.segmenter.files, self.segmenter.weights, self.online)
-        frame, next_frame = first[0].image, first[-1].image
-        name = str(job.first_mask)
-        report = tuner.tune(frame, read_mask(job.first_mask), next_frame, mask_name=name)
+        report = tuner.tune(first[0].image, mask, first[-1].image)
         self.segmenter.take_weights(tuner.net)
-        self.say(f"{job.clip.name}: fine-tuned to the first mask, {report}")
+        self.say(f"{clip.name}: fine-tuned to the first mask, {report}")
         return report
 
     def _first_frames(self, clip: Clip) -> list[Frame]:

@@ -108,17 +108,16 @@ class OnlineFineTuner:
         mask: np.ndarray,
         next_frame: np.ndarray | None = None,
         on_iteration: Callable[[int, float], None] | None = None,
-        mask_name: str = "mask",
     ) -> OnlineReport:
         """Fine-tune to a frame (H, W, 3) uint8 RGB and its mask (H, W), 0 background.
 
         next_frame: the frame after it, whose motion against the first the flow branch sees.
-        on_iteration(iteration, loss) is called after each. mask_name: for errors.
+        on_iteration(iteration, loss) is called after each.
         Raises DataError for a mask that does not fit, FloatingPointError that names the iteration
         where the loss is not finite.
         """
         started = time.monotonic()
-        check_first_mask(frame, mask, mask_name)
+        check_first_mask(frame, mask)
         size = self._structure.fixed_size or working_size(frame.shape[:2], self.spec.height)
         frames = [frame] if next_frame is None else [frame, next_frame]
         source = FirstFrame(frames, mask, size, self.spec.views, self.spec.seed)
