@@ -19,7 +19,8 @@ namespace caffe {
 /// (Eltwise SUM, ReLU) of a blob that nobody kept joins the call too.
 ///
 /// Memory: in a `keep` net all blobs draw from one arena, and a blob that is neither kept nor
-/// an input nor an output returns its memory after its last reader.
+/// an input nor an output returns its memory after its last reader; in the TRAIN phase, where
+/// backward reads it again, after the backward of the layer that made it. Diffs go the same way.
 template <typename Dtype>
 class NetPlan {
  public:
@@ -31,6 +32,8 @@ class NetPlan {
   /// To be called before and after each layer that ran by itself.
   void BeforeLayer(int layer_id);
   void AfterLayers(int first, int last);
+  void BeforeBackward(int layer_id);
+  void AfterBackward(int layer_id);
 
   bool keeps() const { return keep_; }
   /// True if the last forward ran any group fused: what backward needs is then not there.
@@ -64,7 +67,8 @@ class NetPlan {
   bool ran_fused_ = false;
   bool keep_ = false;
   shared_ptr<Arena> arena_;
-  std::vector<std::vector<int>> release_after_;
+  std::vector<std::vector<int>> release_after_;           ///< blob ids, by layer, in forward
+  std::vector<std::vector<int>> release_after_backward_;  ///< likewise, in backward
   std::vector<shared_ptr<const string>> blob_name_labels_;
   bool last_uses_known_ = false;
 };

@@ -89,6 +89,7 @@ void Net<Dtype>::BackwardFromTo(int start, int end) {
     for (Callback* callback : before_backward_) callback->run(i);
     if (layer_need_backward_[i]) {
       RefillLossWeights(i);
+      plan_->BeforeBackward(i);
       try {
         layers_[i]->Backward(top_vecs_[i], bottom_need_backward_[i], bottom_vecs_[i]);
       } catch (Error& error) {
@@ -101,6 +102,7 @@ void Net<Dtype>::BackwardFromTo(int start, int end) {
         if (bottom_need_backward_[i][b]) bottom_vecs_[i][b]->diff()->SyncViews();
       }
       if (debug_info_) BackwardDebugInfo(i);
+      plan_->AfterBackward(i);
     }
     for (Callback* callback : after_backward_) callback->run(i);
   }

@@ -187,12 +187,39 @@ void NetPlan<Dtype>::AfterLayers(int first, int last) {
   for (int i = first; i <= last; ++i) {
     for (Blob<Dtype>* top : net_->top_vecs()[i]) top->data()->SyncViews();
   }
-  if (!keep_ || net_->phase() != TEST) return;
+  if (!keep_) return;
   if (!last_uses_known_) FindLastUses();
   for (int i = first; i <= last; ++i) {
     for (const int blob_id : release_after_[i]) {
       net_->blobs()[blob_id]->data()->Release(blob_name_labels_[blob_id]);
     }
+  }
+}
+
+template <typename Dtype>
+void NetPlan<Dtype>::BeforeBackward(int layer_id) {
+  if (!arena_) return;
+  const auto& bottoms = net_->bottom_vecs()[layer_id];
+  for (size_t b = 0; b < bottoms.size(); ++b) {
+    if (net_->bottom_need_backward()[layer_id][b]) bottoms[b]->diff()->set_arena(arena_);
+  }
+}
+
+template <typename Dtype>
+void NetPlan<Dtype>::AfterBackward(int layer_id) {
+  if (!keep_ || net_->phase() != TRAIN) return;
+  if (!last_uses_known_) FindLastUses();
+  for (const int blob_id : release_after_backward_[layer_id]) {
+    net_->blobs()[blob_id]->data()->Release(blob_name_labels_[blob_id]);
+  }
+  // A diff is done with when the layer that made its blob has run; shared ones (Reshape,
+  // Flatten) when the layer that made the bottom has.
+  const auto& bottoms = net_->bottom_vecs()[layer_id];
+  for (Blob<Dtype>* top : net_->top_vecs()[layer_id]) {
+    const bool is_bottoms = std::any_of(bottoms.begin(), bottoms.end(), [top](const auto* bottom) {
+      return bottom->diff() == top->diff();
+    });
+    if (!is_bottoms) top->diff()->Release(nullptr);
   }
 }
 
@@ -210,18 +237,32 @@ void NetPlan<Dtype>::FindLastUses() {
   }
   for (const Blob<Dtype>* blob : net_->input_blobs()) immortal.insert(blob->data().get());
   for (const Blob<Dtype>* blob : net_->output_blobs()) immortal.insert(blob->data().get());
-  std::map<const SyncedMemory*, int> last_use;
+  // What backward may read lives until the backward of the first layer that touched it.
+  const bool trains = net_->phase() == TRAIN;
+  std::map<const SyncedMemory*, int> first_use, last_use;
+  std::set<const SyncedMemory*> read_by_backward;
   for (int i = 0; i < count; ++i) {
-    for (const Blob<Dtype>* blob : net_->bottom_vecs()[i]) last_use[blob->data().get()] = i;
-    for (const Blob<Dtype>* blob : net_->top_vecs()[i]) last_use[blob->data().get()] = i;
+    for (const auto* blobs : {&net_->bottom_vecs()[i], &net_->top_vecs()[i]}) {
+      for (const Blob<Dtype>* blob : *blobs) {
+        const SyncedMemory* memory = blob->data().get();
+        first_use.emplace(memory, i);
+        last_use[memory] = i;
+        if (trains && net_->layer_need_backward()[i]) read_by_backward.insert(memory);
+      }
+    }
   }
   release_after_.assign(count, {});
+  release_after_backward_.assign(count, {});
   std::set<const SyncedMemory*> listed;
   for (size_t id = 0; id < net_->blobs().size(); ++id) {
     const SyncedMemory* memory = net_->blobs()[id]->data().get();
     const auto use = last_use.find(memory);
     if (use == last_use.end() || immortal.count(memory) || !listed.insert(memory).second) continue;
-    release_after_[use->second].push_back(static_cast<int>(id));
+    if (read_by_backward.count(memory) == 0) {
+      release_after_[use->second].push_back(static_cast<int>(id));
+    } else {
+      release_after_backward_[first_use[memory]].push_back(static_cast<int>(id));
+    }
   }
   last_uses_known_ = true;
 }
