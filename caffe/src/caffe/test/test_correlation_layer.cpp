@@ -1,0 +1,369 @@
+// Correlation and Correlation1D: shape struct, brute force, check values, gradients, layouts.
+#include <algorithm>
+
+#include "caffe/layers/correlation_layer.hpp"
+#include "caffe/test/test_caffe_main.hpp"
+#include "caffe/test/test_gradient_check_util.hpp"
+#include "flow_check_values.hpp"
+
+namespace caffe {
+namespace {
+
+TEST(CorrelationShapeTest, OutputsThatCoverAPositionAreThoseWhoseWindowsHoldIt) {
+  for (const int kernel : {1, 3, 5}) {
+    for (const int stride : {1, 2, 3}) {
+      for (const int origin : {-4, 0, 3}) {
+        CorrelationShape shape;
+        shape.kernel = kernel;
+        shape.stride_1 = stride;
+        const int outputs = 6;
+        for (int p = -6; p < 25; ++p) {
+          vector<int> covering;
+          for (int y = 0; y < outputs; ++y) {
+            const int corner = y * stride + origin;
+            if (corner <= p && p < corner + kernel) covering.push_back(y);
+          }
+          const int first = shape.first_output(p, origin);
+          const int end = shape.end_output(p, origin, outputs);
+          EXPECT_EQ(static_cast<int>(covering.size()), std::max(0, end - first));
+          if (!covering.empty()) {
+            EXPECT_EQ(covering.front(), first);
+          }
+        }
+      }
+    }
+  }
+}
+
+struct Case {
+  vector<int> shape;
+  int pad, kernel, max_displacement, stride_1, stride_2;
+};
+
+template <typename TypeParam>
+class CorrelationLayerTest : public MultiDeviceTest<TypeParam> {
+ protected:
+  typedef typename TypeParam::Dtype Dtype;
+
+  void Settings(const Case& c, bool subtract, int single_direction = 0) {
+    CorrelationParameter* param = param_.mutable_correlation_param();
+    param->set_pad(c.pad);
+    param->set_kernel_size(c.kernel);
+    param->set_max_displacement(c.max_displacement);
+    param->set_stride_1(c.stride_1);
+    param->set_stride_2(c.stride_2);
+    param->set_correlation_type(subtract ? CorrelationParameter::SUBTRACT
+                                         : CorrelationParameter::MULTIPLY);
+    param->set_single_direction(single_direction);
+    a_.Reshape(c.shape);
+    b_.Reshape(c.shape);
+    fill_data(&a_, 1);
+    fill_data(&b_, 2);
+  }
+
+  // The bottoms padded by (pad_y, pad) with zeros, at padded coordinates.
+  static double Padded(const Blob<Dtype>& blob, int n, int c, int y, int x, int pad_y, int pad) {
+    y -= pad_y;
+    x -= pad;
+    if (y < 0 || x < 0 || y >= blob.height() || x >= blob.width()) return 0;
+    return blob.data_at(n, c, y, x);
+  }
+
+  // layers_flow.md 1.2, 1.3 and 1.5.
+  vector<double> Reference(bool one_dimensional, vector<int>* shape) const {
+    const CorrelationParameter& p = param_.correlation_param();
+    const int pad = p.pad(), kernel = p.kernel_size(), most = p.max_displacement();
+    const int s1 = p.stride_1(), s2 = p.stride_2(), r = (kernel - 1) / 2;
+    const int radius = most / s2;
+    const auto ceil_div = [](int a, int b) { return static_cast<int>(std::ceil(1.0 * a / b)); };
+    const int out_width = ceil_div(a_.width() + 2 * pad - 2 * (most + r), s1);
+    const int out_height = one_dimensional
+                               ? ceil_div(a_.height() - 2 * r, s1)
+                               : ceil_div(a_.height() + 2 * pad - 2 * (most + r), s1);
+    vector<std::pair<int, int>> displacements;
+    if (!one_dimensional) {
+      for (int dy = -radius; dy <= radius; ++dy) {
+        for (int dx = -radius; dx <= radius; ++dx) displacements.push_back({dy * s2, dx * s2});
+      }
+    } else if (p.single_direction() == 0) {
+      for (int dx = -radius; dx <= radius; ++dx) displacements.push_back({0, dx * s2});
+    } else if (p.single_direction() == 1) {
+      for (int dx = 0; dx <= radius; ++dx) displacements.push_back({0, dx * s2});
+    } else {
+      for (int dx = -(radius + 1); dx <= -1; ++dx) displacements.push_back({0, dx * s2});
+    }
+    *shape = {a_.num(), static_cast<int>(displacements.size()), out_height, out_width};
+    const int pad_y = one_dimensional ? 0 : pad, start_y = one_dimensional ? 0 : most;
+    vector<double> result;
+    for (int n = 0; n < a_.num(); ++n) {
+      for (const auto& d : displacements) {
+        for (int y = 0; y < out_height; ++y) {
+          for (int x = 0; x < out_width; ++x) {
+            double sum = 0;
+            for (int j = 0; j < kernel; ++j) {
+              for (int i = 0; i < kernel; ++i) {
+                for (int c = 0; c < a_.channels(); ++c) {
+                  const int y1 = y * s1 + start_y + j, x1 = x * s1 + most + i;
+                  const double a = Padded(a_, n, c, y1, x1, pad_y, pad);
+                  const double b = Padded(b_, n, c, y1 + d.first, x1 + d.second, pad_y, pad);
+                  sum += p.correlation_type() == CorrelationParameter::SUBTRACT
+                             ? std::fabs(a - b) : a * b;
+                }
+              }
+            }
+            result.push_back(sum / (kernel * kernel * a_.channels()));
+          }
+        }
+      }
+    }
+    return result;
+  }
+
+  vector<Dtype> Top() const { return copy_of(top_.cpu_data(), top_.count()); }
+  vector<Dtype> Diff(const Blob<Dtype>& blob) const {
+    return copy_of(blob.cpu_diff(), blob.count());
+  }
+
+  LayerParameter param_;
+  Blob<Dtype> a_, b_, top_;
+  vector<Blob<Dtype>*> bottoms_{&a_, &b_}, tops_{&top_};
+};
+
+TYPED_TEST_SUITE(CorrelationLayerTest, TestDtypesAndDevices);
+
+const vector<Case>& cases() {
+  static const vector<Case> all = {
+      {{2, 3, 5, 6}, 4, 1, 4, 1, 1},  {{1, 17, 6, 37}, 4, 1, 4, 1, 1}, {{1, 2, 9, 8}, 3, 3, 3, 2, 1},
+      {{1, 4, 7, 10}, 6, 1, 6, 2, 2}, {{3, 5, 11, 4}, 3, 1, 3, 1, 1},  {{1, 70, 13, 19}, 4, 1, 4, 1, 2},
+      {{1, 1, 1, 1}, 1, 1, 1, 1, 1},  {{1, 6, 1, 20}, 2, 1, 2, 1, 1},  {{1, 3, 20, 1}, 5, 1, 4, 3, 2},
+      {{1, 2, 8, 9}, 5, 3, 2, 1, 2},  {{1, 2, 12, 13}, 1, 5, 3, 3, 1}, {{2, 8, 9, 8}, 2, 3, 4, 1, 3},
+      {{1, 3, 9, 9}, 0, 1, 2, 1, 1},  {{1, 9, 10, 33}, 20, 1, 20, 1, 2}};
+  return all;
+}
+
+TYPED_TEST(CorrelationLayerTest, FollowsTheFormula) {
+  typedef typename TypeParam::Dtype Dtype;
+  for (const bool subtract : {false, true}) {
+    for (const Case& c : cases()) {
+      this->Settings(c, subtract);
+      CorrelationLayer<Dtype> layer(this->param_);
+      layer.SetUp(this->bottoms_, this->tops_);
+      std::fill_n(this->top_.mutable_cpu_data(), this->top_.count(), Dtype(9));
+      layer.Forward(this->bottoms_, this->tops_);
+      vector<int> shape;
+      const vector<double> expected = this->Reference(false, &shape);
+      SCOPED_TRACE(this->a_.shape_string());
+      ASSERT_EQ(this->top_.shape(), shape);
+      expect_all_near(this->Top(), expected, 2e-6);
+    }
+  }
+}
+
+TYPED_TEST(CorrelationLayerTest, FollowsTheFormulaInOneDimension) {
+  typedef typename TypeParam::Dtype Dtype;
+  for (const int direction : {-1, 0, 1}) {
+    for (const bool subtract : {false, true}) {
+      for (const Case& c : vector<Case>{{{2, 3, 5, 12}, 4, 1, 4, 1, 1},
+                                        {{1, 20, 7, 35}, 6, 3, 6, 2, 2},
+                                        {{1, 2, 4, 30}, 3, 1, 5, 1, 2},
+                                        {{1, 5, 6, 9}, 2, 3, 1, 1, 1}}) {
+        this->Settings(c, subtract, direction);
+        Correlation1DLayer<Dtype> layer(this->param_);
+        layer.SetUp(this->bottoms_, this->tops_);
+        layer.Forward(this->bottoms_, this->tops_);
+        vector<int> shape;
+        const vector<double> expected = this->Reference(true, &shape);
+        ASSERT_EQ(this->top_.shape(), shape);
+        expect_all_near(this->Top(), expected, 2e-6);
+      }
+    }
+  }
+}
+
+TYPED_TEST(CorrelationLayerTest, GivesTheForksValues) {
+  typedef typename TypeParam::Dtype Dtype;
+  struct Check {
+    Case c;
+    CheckSums multiply, a, b, subtract;
+  };
+  const vector<Check> checks = {
+      {{{2, 3, 5, 6}, 4, 1, 4, 1, 2},
+       {-7.920824, 18.200856, {0, 0, 0}},
+       {2.823582, 8.368389, {0.204549, -0.263389, -0.104766}},
+       {-0.416495, 12.222828, {-0.261296, -0.278714, 0.333903}},
+       {829.040955, 515.205076, {0.422244, 0.418581, 0.449550}}},
+      {{{1, 2, 9, 8}, 3, 3, 3, 2, 1},
+       {-2.139251, 11.735141, {0, 0, 0}},
+       {-1.070629, 1.591931, {-0.037857, -0.071601, 0.064998}},
+       {1.107582, 2.756469, {-0.040935, -0.015220, 0.063768}},
+       {363.271731, 264.057900, {0.467310, 0.515929, 0.500832}}},
+      {{{1, 4, 7, 10}, 6, 1, 6, 2, 2},
+       {-6.808775, 12.107803, {0, 0, 0}},
+       {-0.061379, 9.357674, {0.457546, 0, 0.265204}},
+       {1.369251, 6.882522, {-0.180573, 0, -0.154540}},
+       {566.085662, 371.236148, {0.500250, 0.500000, 0.500000}}}};
+  for (const Check& check : checks) {
+    this->Settings(check.c, false);
+    CorrelationLayer<Dtype> layer(this->param_);
+    layer.SetUp(this->bottoms_, this->tops_);
+    layer.Forward(this->bottoms_, this->tops_);
+    expect_sums(this->top_.cpu_data(), this->top_.count(), check.multiply);
+    fill_diff(&this->top_);
+    layer.Backward(this->tops_, {true, true}, this->bottoms_);
+    expect_sums(this->a_.cpu_diff(), this->a_.count(), check.a);
+    expect_sums(this->b_.cpu_diff(), this->b_.count(), check.b);
+    this->Settings(check.c, true);
+    CorrelationLayer<Dtype> subtract(this->param_);
+    subtract.SetUp(this->bottoms_, this->tops_);
+    subtract.Forward(this->bottoms_, this->tops_);
+    expect_sums(this->top_.cpu_data(), this->top_.count(), check.subtract);
+  }
+}
+
+TYPED_TEST(CorrelationLayerTest, FindsAKnownTranslation) {
+  typedef typename TypeParam::Dtype Dtype;
+  this->Settings({{1, 8, 12, 14}, 3, 1, 3, 1, 1}, true);
+  const int dy = 2, dx = -1;
+  for (int c = 0; c < 8; ++c) {
+    for (int y = 0; y < 12; ++y) {
+      for (int x = 0; x < 14; ++x) {
+        const int from_y = y - dy, from_x = x - dx;
+        const bool inside = from_y >= 0 && from_y < 12 && from_x >= 0 && from_x < 14;
+        this->b_.mutable_cpu_data()[this->b_.offset(0, c, y, x)] =
+            inside ? this->a_.data_at(0, c, from_y, from_x) : Dtype(0);
+      }
+    }
+  }
+  CorrelationLayer<Dtype> layer(this->param_);
+  layer.SetUp(this->bottoms_, this->tops_);
+  layer.Forward(this->bottoms_, this->tops_);
+  for (int y = 0; y < 10; ++y) {
+    for (int x = 1; x < 14; ++x) {
+      for (int q = 0; q < 49; ++q) {
+        const bool right = q == (dy + 3) * 7 + dx + 3;
+        EXPECT_EQ(this->top_.data_at(0, q, y, x) < Dtype(1e-6), right) << q;
+      }
+    }
+  }
+}
+
+TYPED_TEST(CorrelationLayerTest, Gradient) {
+  typedef typename TypeParam::Dtype Dtype;
+  const bool single = std::is_same<Dtype, float>::value;
+  for (const Case& c : vector<Case>{{{2, 3, 4, 5}, 2, 1, 2, 1, 1},
+                                    {{1, 7, 3, 4}, 2, 1, 2, 1, 2},
+                                    {{1, 2, 5, 6}, 3, 3, 2, 2, 1},
+                                    {{1, 2, 7, 6}, 3, 1, 2, 2, 2},
+                                    {{1, 2, 6, 7}, 1, 3, 2, 1, 1}}) {
+    for (const bool subtract : {false, true}) {
+      this->Settings(c, subtract);
+      CorrelationLayer<Dtype> layer(this->param_);
+      GradientChecker<Dtype> checker(subtract ? 1e-4 : 1e-2, single ? 2e-2 : 1e-6);
+      if (single && subtract) continue;  // steps small enough for the kinks drown in rounding
+      checker.CheckGradient(&layer, this->bottoms_, this->tops_);
+      this->Settings(c, subtract);
+      Correlation1DLayer<Dtype> flat(this->param_);
+      checker.CheckGradient(&flat, this->bottoms_, this->tops_);
+    }
+  }
+}
+
+TYPED_TEST(CorrelationLayerTest, EqualValuesHaveNoGradientUnderSubtract) {
+  typedef typename TypeParam::Dtype Dtype;
+  this->Settings({{1, 2, 3, 4}, 0, 1, 0, 1, 1}, true);
+  this->b_.CopyFrom(this->a_);
+  CorrelationLayer<Dtype> layer(this->param_);
+  layer.SetUp(this->bottoms_, this->tops_);
+  layer.Forward(this->bottoms_, this->tops_);
+  EXPECT_EQ(this->top_.asum_data(), 0);
+  fill_diff(&this->top_);
+  layer.Backward(this->tops_, {true, true}, this->bottoms_);
+  EXPECT_EQ(this->a_.asum_diff(), 0);
+  EXPECT_EQ(this->b_.asum_diff(), 0);
+}
+
+TYPED_TEST(CorrelationLayerTest, TheGradientIsTheAdjointAndBlockedMemoryGivesTheSame) {
+  typedef typename TypeParam::Dtype Dtype;
+  for (const bool subtract : {false, true}) {
+    for (const Case& c : cases()) {
+      this->Settings(c, subtract);
+      CorrelationLayer<Dtype> layer(this->param_);
+      layer.SetUp(this->bottoms_, this->tops_);
+      layer.Forward(this->bottoms_, this->tops_);
+      fill_diff(&this->top_);
+      layer.Backward(this->tops_, {true, true}, this->bottoms_);
+      const vector<Dtype> top = this->Top(), a = this->Diff(this->a_), b = this->Diff(this->b_);
+      if (!subtract) {  // <top, diff> = <a, a diff> = <b, b diff> of a bilinear function
+        double by_top = 0, by_a = 0, by_b = 0;
+        for (int i = 0; i < this->top_.count(); ++i) by_top += top[i] * this->top_.cpu_diff()[i];
+        for (int i = 0; i < this->a_.count(); ++i) {
+          by_a += a[i] * this->a_.cpu_data()[i];
+          by_b += b[i] * this->b_.cpu_data()[i];
+        }
+        EXPECT_NEAR(by_a, by_top, 1e-4);
+        EXPECT_NEAR(by_b, by_top, 1e-4);
+      }
+      if (!make_blocked(&this->a_) || !make_blocked(&this->b_)) continue;
+      layer.Forward(this->bottoms_, this->tops_);
+      expect_all_near(this->Top(), top, 1e-6);
+      layer.Backward(this->tops_, {true, true}, this->bottoms_);
+      EXPECT_EQ(this->a_.diff()->head_is_blocked(),
+                2 * this->a_.channels() >= native_channel_block());
+      expect_zero_tail(this->a_, this->a_.diff().get());
+      expect_all_near(this->Diff(this->a_), a, 1e-6);
+      expect_all_near(this->Diff(this->b_), b, 1e-6);
+    }
+  }
+}
+
+TYPED_TEST(CorrelationLayerTest, WritesOnlyTheDiffsAskedFor) {
+  typedef typename TypeParam::Dtype Dtype;
+  this->Settings(cases()[0], false);
+  CorrelationLayer<Dtype> layer(this->param_);
+  layer.SetUp(this->bottoms_, this->tops_);
+  layer.Forward(this->bottoms_, this->tops_);
+  fill_diff(&this->top_);
+  layer.Backward(this->tops_, {true, true}, this->bottoms_);
+  const vector<Dtype> a = this->Diff(this->a_), b = this->Diff(this->b_);
+  for (const bool first : {true, false}) {
+    std::fill_n(this->a_.mutable_cpu_diff(), this->a_.count(), Dtype(5));
+    std::fill_n(this->b_.mutable_cpu_diff(), this->b_.count(), Dtype(5));
+    layer.Backward(this->tops_, {first, !first}, this->bottoms_);
+    const vector<Dtype> untouched(a.size(), Dtype(5));
+    EXPECT_EQ(this->Diff(this->a_), first ? a : untouched);
+    EXPECT_EQ(this->Diff(this->b_), first ? untouched : b);
+  }
+}
+
+TYPED_TEST(CorrelationLayerTest, RefusesWhatItCannotDo) {
+  typedef typename TypeParam::Dtype Dtype;
+  const auto expect_message = [&](Layer<Dtype>* layer, const string& words) {
+    try {
+      layer->SetUp(this->bottoms_, this->tops_);
+      ADD_FAILURE() << "accepted; expected: " << words;
+    } catch (const Error& error) {
+      EXPECT_NE(string(error.what()).find(words), string::npos) << error.what();
+    }
+  };
+  const auto refused = [&](const Case& c, const string& words) {
+    this->Settings(c, false);
+    CorrelationLayer<Dtype> layer(this->param_);
+    expect_message(&layer, words);
+  };
+  refused({{1, 2, 5, 6}, 0, 2, 1, 1, 1}, "Odd kernel size required");
+  refused({{1, 2, 5, 6}, 0, 1, 3, 1, 1}, "Neighborhood and kernel don't fit in blob");
+  refused({{1, 2, 5, 6}, 0, 1, 1, 0, 1}, "stride_1 and stride_2 must be at least 1");
+  this->Settings(cases()[0], false);
+  this->b_.Reshape(1, 3, 5, 6);
+  CorrelationLayer<Dtype> unequal(this->param_);
+  expect_message(&unequal, "both bottoms must have the same shape");
+  this->Settings(cases()[0], false, 2);
+  Correlation1DLayer<Dtype> direction(this->param_);
+  expect_message(&direction, "single_direction must be -1 (left), 0 (off), or 1 (right)");
+  this->param_.clear_correlation_param();
+  CorrelationLayer<Dtype> empty(this->param_);
+  expect_message(&empty, "kernel_size is not set");
+}
+
+}  // namespace
+}  // namespace caffe
