@@ -1,0 +1,31 @@
+// Sums over threads whose result does not depend on how many there are.
+#ifndef CAFFE_UTIL_PARALLEL_SUM_HPP_
+#define CAFFE_UTIL_PARALLEL_SUM_HPP_
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "caffe/util/parallel_for.hpp"
+
+namespace caffe {
+
+/// The sum of `body(begin, end)` over pieces of [0, n): `T` needs += and a default value
+/// of zero. Pieces have a fixed size and are added in their order.
+template <typename T = double, typename Body>
+T parallel_sum(std::int64_t n, const Body& body, std::int64_t piece = 4096) {
+  const std::int64_t pieces = (n + piece - 1) / piece;
+  std::vector<T> partial(static_cast<std::size_t>(std::max<std::int64_t>(pieces, 0)));
+  parallel_ranges(pieces, 2, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t i = first; i < last; ++i) {
+      partial[i] = body(i * piece, std::min(n, (i + 1) * piece));
+    }
+  });
+  T sum{};
+  for (const T& value : partial) sum += value;
+  return sum;
+}
+
+}  // namespace caffe
+
+#endif  // CAFFE_UTIL_PARALLEL_SUM_HPP_
