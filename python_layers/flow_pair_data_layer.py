@@ -70,6 +70,11 @@ class FlowPairDataLayer(caffe.Layer):
     def backward(self, top, propagate_down, bottom):
         pass
 
+    @property
+    def waited_seconds(self):
+        """How long passes have waited for samples so far."""
+        return self._feed.waited_seconds
+
     def get_state(self):
         return self._feed.get_state()
 

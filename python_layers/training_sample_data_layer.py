@@ -3,7 +3,8 @@
 Tops by stage: "segmentation" data, data2, label, weight; "flow" data, data2, flow; "joint" data,
 data2, label, weight, flow. param_str keys: stage, height, width, batch_size, seed, mean; folders
 davis_dir, stills_dir, flow_dir ('' for none; several as a list; without any folder, scenes are
-made); split and exclude (DAVIS sequences held out); mixture ({'davis': 5, 'stills': 3,
+made); split; exclude and exclude_flow (DAVIS
+sequences and flow pairs held out); mixture ({'davis': 5, 'stills': 3,
 'composites': 4, 'flow': 2, 'scenes': 0}: shares in place of the stage's own); cache_mb (decoded
 pictures kept in memory), prefetch (batches made ahead), workers (threads).
 """
@@ -45,6 +46,7 @@ class Settings:
     mean: tuple = MEAN_BGR
     split: str = "train"
     exclude: tuple = ()
+    exclude_flow: tuple = ()
     mixture: dict | None = None
     cache_mb: int = 1500
     prefetch: int = 3
@@ -64,6 +66,7 @@ class TrainingSampleDataLayer(caffe.Layer):
             _folders(settings.flow_dir),
             settings.split,
             settings.exclude,
+            settings.exclude_flow,
         )
         mixture = training_mixture(
             roots,
@@ -101,6 +104,11 @@ class TrainingSampleDataLayer(caffe.Layer):
 
     def backward(self, top, propagate_down, bottom):
         pass
+
+    @property
+    def waited_seconds(self):
+        """How long passes have waited for samples so far."""
+        return self._feed.waited_seconds
 
     def get_state(self):
         return self._feed.get_state()

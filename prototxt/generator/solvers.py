@@ -46,9 +46,11 @@ _ADAM: dict[str, Value] = {"type": "Adam", "momentum": 0.9, "momentum2": 0.99}
 _LITE_TRAINING: dict[str, Value] = {
     **_ADAM,
     "base_lr": 0.0004,
-    "lr_policy": "poly",
-    "power": 1.0,
+    "lr_policy": "cosine",
+    "stepsize": 200,
+    "gamma": 0.02,
     "clip_gradients": 5.0,
+    "weight_average": 0.9995,
     "display": 20,
     "average_loss": 20,
     "snapshot": 500,

@@ -58,6 +58,11 @@ class SampleFeed:
         for blob, array in zip(top, self._ahead.next(), strict=True):
             blob.data[...] = array
 
+    @property
+    def waited_seconds(self) -> float:
+        """How long passes have waited for items so far."""
+        return self._ahead.waited_seconds
+
     def get_state(self) -> dict[str, Any]:
         """{"next": index of the next item, "identity": ...}: plain values, as JSON takes them."""
         return {**self._ahead.get_state(), "identity": self.identity}

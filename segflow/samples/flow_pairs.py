@@ -26,7 +26,8 @@ class FlowPairs:
     the flow takes into account. No mask is known: mask_weight is 0.
     fit: "crop" cuts windows about as large as the picture, "stretch" scales the whole picture to
     the size first (segflow.md 5.2) and then zooms up to 1.5; augment: False gives the stretched
-    or middle part as it is; randomize: False gives the pairs in their order.
+    or middle part as it is; randomize: False gives the pairs in their order;
+    exclude: names of pairs that are held out.
     Raises DataError where a root holds no pair.
     """
 
@@ -39,13 +40,16 @@ class FlowPairs:
         fit: str = "crop",
         augment: bool = True,
         randomize: bool = True,
+        exclude: Sequence[str] = (),
     ):
         if fit not in ("crop", "stretch"):
             raise UsageError(f"fit {fit!r}: want 'crop' or 'stretch'")
         self.fit, self.augment, self.randomize = fit, augment, randomize
         self.spec = spec
         self.cache = cache or PictureCache(spec.size)
-        self.pairs = [pair for root in roots for pair in open_flow_set(root).pairs]
+        self.pairs = [
+            pair for root in roots for pair in open_flow_set(root).pairs if pair.name not in exclude
+        ]
         if not self.pairs:
             raise DataError("FlowPairs: no folder with flow pairs was given")
 

@@ -7,6 +7,7 @@ NumPy, Pillow and OpenCV give up the interpreter lock in their loops.
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -34,11 +35,13 @@ class Prefetcher(Generic[T]):
         self._next = start
         self._waiting: deque[Future[T]] = deque()
         self._lock = threading.Lock()
+        self.waited_seconds = 0.0  # of all calls of next()
         self._pool = ThreadPoolExecutor(workers, "samples") if depth else None
 
     def next(self) -> T:
         """The next item. Waits for it; raises what making it raised."""
         with self._lock:
+            start = time.monotonic()
             if self._pool is None:
                 item = self._make(self._next)
             else:
@@ -49,6 +52,7 @@ class Prefetcher(Generic[T]):
                     self._drop()
                     raise
                 self._waiting.popleft()
+            self.waited_seconds += time.monotonic() - start
             self._next += 1
             self._fill()
             return item

@@ -29,7 +29,7 @@ SOURCES = ("davis", "stills", "composites", "flow", "scenes")
 class DataRoots:
     """Where the data is; None or () where there is none. Without any, scenes are made.
 
-    exclude: DAVIS sequences that are held out.
+    exclude, exclude_flow: DAVIS sequences and flow pairs that are held out.
     """
 
     davis: Path | str | None = None
@@ -37,6 +37,7 @@ class DataRoots:
     flow: Sequence[Path | str] = ()
     split: str = "train"
     exclude: Sequence[str] = ()
+    exclude_flow: Sequence[str] = ()
 
 
 def training_mixture(
@@ -91,7 +92,7 @@ def _sources(
         sources["stills"] = stills
         sources["composites"] = Composites(stills.stills, spec, cache, backgrounds=backgrounds)
     if "flow" in names:
-        sources["flow"] = FlowPairs(roots.flow, spec, cache)
+        sources["flow"] = FlowPairs(roots.flow, spec, cache, exclude=roots.exclude_flow)
     if "scenes" in names:
         sources["scenes"] = SceneSamples(spec)
     return sources

@@ -189,6 +189,16 @@ void BindSolver(py::module_& module) {
           },
           "Writes weights and solver state.")
       .def(
+          "exchange_average",
+          [](FloatSolver& solver) {
+            const LongCall call(&solver);
+            solver.ExchangeAverage();
+          },
+          "Exchanges the train net's weights with their running average "
+          "(weight_average in\nthe solver); a second call exchanges them back.")
+      .def_property_readonly("has_average", &FloatSolver::has_average,
+                             "Whether a running average of the weights is kept.")
+      .def(
           "share_weights",
           [](FloatSolver& solver, FloatNet& net) {
             net.ShareTrainedLayersWith(solver.net().get());

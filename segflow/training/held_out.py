@@ -1,0 +1,294 @@
+"""Held-out frame pairs and what a network makes of them: J of masks, end-point error of flow."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from segflow.errors import MissingDataError
+from segflow.metrics.flow import end_point_error
+from segflow.metrics.region import region_similarity
+from segflow.readers.davis import Davis
+from segflow.readers.flow_sets import FlowPair, open_flow_set
+from segflow.readers.image import read_image, read_mask
+from segflow.samples.sample import SampleSpec
+from segflow.samples.scene_samples import SceneSamples
+from segflow.synthesis.augment import MEAN_BGR, NO_PHOTOMETRY
+from segflow.training.networks import read_net
+
+_SCENE_SEED = 424242  # far from the seeds of training
+
+
+@dataclass(frozen=True)
+class Truth:
+    """image1, image2: (H, W, 3) uint8 RGB; mask: (H, W) uint8 or None; flow: (H, W, 2) or None."""
+
+    image1: np.ndarray
+    image2: np.ndarray
+    mask: np.ndarray | None
+    flow: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class HeldOutPair:
+    """group: the sequence or set that scores are averaged in first."""
+
+    group: str
+    name: str
+    load: Callable[[], Truth]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """probability: (H, W) float32 of the object; flow: (H, W, 2) float32, pixels; None where the
+    network has no such branch. Both have the frame's size."""
+
+    probability: np.ndarray | None
+    flow: np.ndarray | None
+
+
+class NetPass:
+    """Passes of a deploy net over frame pairs of any size.
+
+    net: a caffe.Net; definition: its NetParameter. A net that pads by itself (segflow_lite) is
+    run at the frame's own aspect; any other at the size that its file has.
+    """
+
+    def __init__(self, net: Any, definition: Any):
+        self.net = net
+        self.takes_any_size = any(layer.type == "Pad" for layer in definition.layer)
+        self._size = tuple(net.blobs["data"].shape[2:])
+
+    def predict(self, image1: np.ndarray, image2: np.ndarray, height: int | None) -> Prediction:
+        """height: of the frames as the net sees them; None leaves them as they are."""
+        size = image1.shape[:2]
+        seen = self._seen_size(size, height)
+        inputs = {"data": image1, "data2": image2}
+        for name in self.net.inputs:
+            blob = self.net.blobs[name]
+            if tuple(blob.shape) != (1, 3, *seen):
+                blob.reshape(1, 3, *seen)
+            blob.data[0] = network_planes(inputs[name], seen)
+        self.net.forward()
+        return Prediction(self._probability(size), self._flow(size, seen))
+
+    def _seen_size(self, size: tuple[int, int], height: int | None) -> tuple[int, int]:
+        if not self.takes_any_size:
+            return self._size
+        if height is None or height >= size[0]:
+            return size
+        return height, round(size[1] * height / size[0])
+
+    def _probability(self, size: tuple[int, int]) -> np.ndarray | None:
+        if "score" not in self.net.blobs:
+            return None
+        score = self.net.blobs["score"].data[0]
+        logit = score[0] if len(score) == 1 else score[1] - score[0]
+        logit = cv2.resize(np.array(logit), size[::-1], interpolation=cv2.INTER_LINEAR)
+        return 1 / (1 + np.exp(-np.clip(logit, -60, 60)))
+
+    def _flow(self, size: tuple[int, int], seen: tuple[int, int]) -> np.ndarray | None:
+        if "score_flow" not in self.net.blobs:
+            return None
+        planes = self.net.blobs["score_flow"].data[0]
+        flow = np.ascontiguousarray(planes.transpose(1, 2, 0))
+        if seen == size:
+            return flow
+        scale = np.array([size[1] / seen[1], size[0] / seen[0]], np.float32)
+        return cv2.resize(flow, size[::-1], interpolation=cv2.INTER_LINEAR) * scale
+
+
+def network_planes(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """(H, W, 3) uint8 RGB as (3, h, w) float32, BGR minus mean."""
+    if image.shape[:2] != size:
+        smaller = size[0] < image.shape[0]
+        how = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
+        image = cv2.resize(image, size[::-1], interpolation=how)
+    return image[:, :, ::-1].transpose(2, 0, 1).astype(np.float32) - _MEAN
+
+
+_MEAN = np.array(MEAN_BGR, np.float32)[:, None, None]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """J: mean over groups; EPE, EPE_zero (that of no motion): mean over pairs, pixels; None where
+    nothing tells. J_of, EPE_of: by group."""
+
+    J: float | None = None
+    EPE: float | None = None
+    EPE_zero: float | None = None
+    J_of: dict[str, float] = field(default_factory=dict)
+    EPE_of: dict[str, float] = field(default_factory=dict)
+    pairs: int = 0
+    seconds: float = 0.0
+
+    def text(self) -> str:
+        parts = []
+        if self.J is not None:
+            parts.append(f"J {self.J:.3f}")
+        if self.EPE is not None:
+            parts.append(f"EPE {self.EPE:.2f} px (no motion {self.EPE_zero:.2f})")
+        return ", ".join(parts) or "no score"
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Pairs that are never trained on, and the height at which masks are judged."""
+
+    pairs: Sequence[HeldOutPair]
+    mask_height: int
+    description: str
+
+    def score(self, passes: NetPass, stop: Callable[[], bool] = lambda: False) -> Scores | None:
+        """Scores of all pairs; None where `stop` asked to."""
+        start = time.monotonic()
+        j_of: dict[str, list[float]] = {}
+        epe_of: dict[str, list[float]] = {}
+        zero: list[float] = []
+        for pair in self.pairs:
+            if stop():
+                return None
+            truth = pair.load()
+            height = None if truth.mask is None else self.mask_height
+            found = passes.predict(truth.image1, truth.image2, height)
+            if truth.mask is not None and found.probability is not None:
+                j = region_similarity((found.probability > 0.5).astype(np.uint8), truth.mask)
+                j_of.setdefault(pair.group, []).append(j)
+            if truth.flow is not None and found.flow is not None:
+                error = np.nanmean(end_point_error(found.flow, truth.flow))
+                epe_of.setdefault(pair.group, []).append(float(error))
+                still = np.nanmean(end_point_error(np.zeros_like(truth.flow), truth.flow))
+                zero.append(float(still))
+        errors = [value for values in epe_of.values() for value in values]
+        j_means = {group: float(np.mean(values)) for group, values in j_of.items()}
+        return Scores(
+            J=float(np.mean(list(j_means.values()))) if j_means else None,
+            EPE=float(np.mean(errors)) if errors else None,
+            EPE_zero=float(np.mean(zero)) if zero else None,
+            J_of=j_means,
+            EPE_of={group: float(np.mean(values)) for group, values in epe_of.items()},
+            pairs=len(self.pairs),
+            seconds=time.monotonic() - start,
+        )
+
+
+@dataclass(frozen=True)
+class EvalChoice:
+    """What is held out. sequences: NAME[,NAME...], "val" or "all" of the DAVIS folder; stride:
+    every how many frames; without any data, `scenes` made pairs of `size`."""
+
+    davis: str | None = None
+    sequences: str = "val"
+    stride: int = 12
+    flow: tuple[str, ...] = ()
+    only_flow: tuple[str, ...] | None = None
+    height: int = 320
+    scenes: int = 8
+    size: tuple[int, int] = (192, 320)
+
+
+def open_held_out(choice: EvalChoice) -> HeldOut:
+    """Raises MissingDataError for data that is not there."""
+    pairs = [*_davis_pairs(choice), *_flow_pairs(choice)]
+    if pairs:
+        groups = list(dict.fromkeys(pair.group for pair in pairs))
+        return HeldOut(pairs, choice.height, f"{len(pairs)} pairs of {', '.join(groups)}")
+    size = f"{choice.size[0]}x{choice.size[1]}"
+    return HeldOut(_scenes(choice), choice.height, f"{choice.scenes} made scenes of {size}")
+
+
+def _davis_pairs(choice: EvalChoice) -> list[HeldOutPair]:
+    if not choice.davis:
+        return []
+    davis = Davis(choice.davis)
+    pairs = []
+    for name in davis.chosen_names(choice.sequences):
+        try:
+            sequence = davis.sequence(name)
+        except MissingDataError:
+            if name in choice.sequences.split(","):
+                raise
+            continue  # a list of the whole set, of which a part is here
+        for t in range(0, len(sequence), max(1, choice.stride)):
+            mask = sequence.mask_files[t]
+            if mask is not None:
+                after = min(t + 1, len(sequence) - 1)
+                files = (sequence.frame_files[t], sequence.frame_files[after], mask)
+                pairs.append(HeldOutPair(name, f"{name}/{t:05d}", _DavisTruth(*files)))
+    return pairs
+
+
+@dataclass(frozen=True)
+class _DavisTruth:
+    frame1: Path
+    frame2: Path
+    mask: Path
+
+    def __call__(self) -> Truth:
+        image1, image2 = read_image(self.frame1), read_image(self.frame2)
+        return Truth(image1, image2, read_mask(self.mask), None)
+
+
+def _flow_pairs(choice: EvalChoice) -> list[HeldOutPair]:
+    found = []
+    for root in choice.flow:
+        for pair in open_flow_set(root).pairs:
+            if choice.only_flow is not None and pair.name not in choice.only_flow:
+                continue
+            group = pair.name.rpartition("/")[0] or Path(root).name
+            found.append(HeldOutPair(group, pair.name, _FlowTruth(pair)))
+    return found
+
+
+@dataclass(frozen=True)
+class _FlowTruth:
+    pair: FlowPair
+
+    def __call__(self) -> Truth:
+        image1, image2 = self.pair.images()
+        return Truth(image1, image2, None, self.pair.flow())
+
+
+def _scenes(choice: EvalChoice) -> list[HeldOutPair]:
+    samples = SceneSamples(SampleSpec(choice.size, _SCENE_SEED, photometric=NO_PHOTOMETRY))
+    return [
+        HeldOutPair("scenes", f"scene {index}", _SceneTruth(samples, index))
+        for index in range(choice.scenes)
+    ]
+
+
+@dataclass(frozen=True)
+class _SceneTruth:
+    samples: SceneSamples
+    index: int
+
+    def __call__(self) -> Truth:
+        sample = self.samples.sample(self.index)
+        image1, image2 = _picture(sample.frame1), _picture(sample.frame2)
+        return Truth(image1, image2, sample.mask.astype(np.uint8), sample.flow.transpose(1, 2, 0))
+
+
+def _picture(planes: np.ndarray) -> np.ndarray:
+    """The inverse of network_planes."""
+    bgr = np.clip(np.rint(planes + _MEAN), 0, 255).astype(np.uint8)
+    return np.ascontiguousarray(bgr[::-1].transpose(1, 2, 0))
+
+
+def open_pass(net_file: Path) -> NetPass:
+    """The deploy net of a file, in the TEST phase, sharing buffers; weights come later."""
+    import caffe
+
+    return NetPass(caffe.Net(str(net_file), caffe.TEST, keep=_kept(net_file)), read_net(net_file))
+
+
+def _kept(net_file: Path) -> list[str]:
+    """The blobs that are read; only those that the net has can be kept."""
+    tops = {top for layer in read_net(net_file).layer for top in layer.top}
+    return [name for name in ("score", "score_flow") if name in tops]

@@ -1,0 +1,80 @@
+"""The prototxt files of a network: its deploy net, and net and solver of each stage of training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from segflow.errors import DataError, MissingDataError
+
+ROOT = Path(__file__).resolve().parents[2]
+#: what a stage trains -> the name in its files
+FILE_NAMES = {"segmentation": "train_seg", "flow": "train_flow", "joint": "train_joint"}
+
+
+@dataclass(frozen=True)
+class NetFolder:
+    """A folder with deploy.prototxt, train_*.prototxt and solver_train_*.prototxt."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def deploy_file(self) -> Path:
+        return self.path / "deploy.prototxt"
+
+    def net_file(self, kind: str) -> Path:
+        return self.path / f"{FILE_NAMES[kind]}.prototxt"
+
+    def solver_file(self, kind: str) -> Path:
+        return self.path / f"solver_{FILE_NAMES[kind]}.prototxt"
+
+    def kinds(self) -> list[str]:
+        """The stages whose net and solver are there."""
+        return [
+            kind
+            for kind in FILE_NAMES
+            if self.net_file(kind).is_file() and self.solver_file(kind).is_file()
+        ]
+
+
+def find_net(name: str | Path) -> NetFolder:
+    """A folder of that path, or of that name below prototxt/. Raises MissingDataError."""
+    bundled = ROOT / "prototxt"
+    for path in (Path(name), bundled / name):
+        if path.is_dir():
+            folder = NetFolder(path.resolve())
+            if not folder.kinds():
+                wanted = " or ".join(f"{file}.prototxt" for file in FILE_NAMES.values())
+                raise MissingDataError(f"{path}: no stage to train; want {wanted} with its solver")
+            return folder
+    known = sorted(p.parent.name for p in bundled.glob("*/deploy.prototxt"))
+    raise MissingDataError(f"{name}: no such network; bundled are {', '.join(known)}")
+
+
+def read_message(path: Path, message: Any) -> Any:
+    """Fill a protobuf message from a prototxt file. Raises DataError with file and place."""
+    from google.protobuf import text_format
+
+    try:
+        return text_format.Parse(path.read_text(encoding="utf-8"), message)
+    except text_format.ParseError as error:
+        raise DataError(f"{path}:{error}") from None
+
+
+def read_net(path: Path) -> Any:
+    """The NetParameter in a prototxt file."""
+    from caffe.proto import caffe_pb2
+
+    return read_message(path, caffe_pb2.NetParameter())
+
+
+def read_solver(path: Path) -> Any:
+    """The SolverParameter in a prototxt file."""
+    from caffe.proto import caffe_pb2
+
+    return read_message(path, caffe_pb2.SolverParameter())
