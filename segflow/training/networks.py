@@ -45,13 +45,13 @@ class NetFolder:
 def find_net(name: str | Path) -> NetFolder:
     """A folder of that path, or of that name below prototxt/. Raises MissingDataError."""
     bundled = ROOT / "prototxt"
-    for path in (Path(name), bundled / name):
-        if path.is_dir():
-            folder = NetFolder(path.resolve())
-            if not folder.kinds():
-                wanted = " or ".join(f"{file}.prototxt" for file in FILE_NAMES.values())
-                raise MissingDataError(f"{path}: no stage to train; want {wanted} with its solver")
+    folders = [NetFolder(path.resolve()) for path in (Path(name), bundled / name) if path.is_dir()]
+    for folder in folders:
+        if folder.kinds():
             return folder
+    if folders:
+        wanted = " or ".join(f"{file}.prototxt" for file in FILE_NAMES.values())
+        raise MissingDataError(f"{name}: no stage to train; want {wanted} with its solver")
     known = sorted(p.parent.name for p in bundled.glob("*/deploy.prototxt"))
     raise MissingDataError(f"{name}: no such network; bundled are {', '.join(known)}")
 

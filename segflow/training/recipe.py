@@ -52,7 +52,9 @@ class Recipe:
         known = {field.name for field in fields(Recipe)}
         if unknown := set(values) - known:
             raise DataError(f"a recipe has no {', '.join(sorted(unknown))}")
-        plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        plain: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in values.items()
+        }
         return Recipe(**plain)
 
 

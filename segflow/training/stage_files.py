@@ -153,5 +153,4 @@ def let_layers_be_found(folder: NetFolder) -> None:
 def _write(path: Path, message: Any) -> None:
     from google.protobuf import text_format
 
-    text = text_format.MessageToString(message, float_format=".9g")
-    path.write_text(text, encoding="utf-8")
+    path.write_text(text_format.MessageToString(message), encoding="utf-8")
