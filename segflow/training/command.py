@@ -163,6 +163,13 @@ def make_parser(description: str | None = None) -> cli.Parser:
         help="of the frames that the net sees (default 320)",
     )
     run.add_argument(
+        "--eval-scenes",
+        type=int,
+        default=EvalChoice.scenes,
+        metavar="N",
+        help="made scenes to judge where there is no data (default 8)",
+    )
+    run.add_argument(
         "--eval-flow", type=_paths, metavar="ROOT[,ROOT]", help="flow pairs that are only judged"
     )
     return parser
@@ -276,12 +283,13 @@ def _eval_choice(options: argparse.Namespace, recipe: Recipe) -> EvalChoice:
         flow=flow,
         only_flow=None if options.eval_flow else recipe.exclude_flow,
         height=options.eval_height,
+        scenes=options.eval_scenes,
         size=recipe.size or EvalChoice.size,
     )
 
 
 def _check_intervals(options: argparse.Namespace) -> None:
-    for name in ("eval_every", "snapshot_every", "eval_stride", "eval_height"):
+    for name in ("eval_every", "snapshot_every", "eval_stride", "eval_height", "eval_scenes"):
         least = 0 if name.endswith("every") else 1
         if getattr(options, name) < least:
             raise UsageError(

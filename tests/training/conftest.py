@@ -1,15 +1,23 @@
-"""What the tests of training share: a tiny network, and the command run as a person runs it."""
+"""What the tests of training share: a tiny network, and the command run on it."""
 
-import os
-import subprocess
-import sys
+import contextlib
+import io
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 HERE = Path(__file__).resolve().parent
-TOOL = HERE.parents[1] / "tools" / "train_iterative.py"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a run ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
 
 
 @pytest.fixture
@@ -19,16 +27,28 @@ def tiny() -> Path:
 
 
 @pytest.fixture
-def run_tool(tiny, tmp_path) -> Callable[..., subprocess.CompletedProcess]:
-    """Run train_iterative.py on the tiny network with --output OUTPUT (a name in tmp_path)."""
+def tiny_arguments(tiny) -> list[str]:
+    """What a new training of the tiny network needs, and what keeps it short."""
+    return ["--net", str(tiny), "--size", "16x24", "--eval-scenes", "1"]
 
-    def run(output: str, *arguments, resume: bool = False, environment=None, **keywords):
-        command = [sys.executable, str(TOOL), "--output", str(tmp_path / output)]
-        command += ["--resume"] if resume else ["--net", str(tiny), "--size", "16x24"]
-        command += [str(argument) for argument in arguments]
-        variables = {**os.environ, "OMP_NUM_THREADS": "1", **(environment or {})}
-        return subprocess.run(
-            command, capture_output=True, text=True, env=variables, timeout=120, **keywords
-        )
+
+@pytest.fixture
+def run_tool(tiny_arguments, tmp_path, monkeypatch) -> Callable[..., Ended]:
+    """Run the command in this process, on the tiny network, with --output tmp_path/OUTPUT."""
+    from segflow.training.command import main
+
+    def run(output: str, *arguments, resume: bool = False, environment=None) -> Ended:
+        start = ["--resume", "--eval-scenes", "1"] if resume else tiny_arguments
+        words = [*start, "--output", tmp_path / output, *arguments]
+        out, err = io.StringIO(), io.StringIO()
+        with monkeypatch.context() as context:
+            for name, value in (environment or {}).items():
+                context.setenv(name, value)
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                try:
+                    status = main([str(word) for word in words])
+                except SystemExit as end:  # argparse
+                    status = end.code
+        return Ended(status, out.getvalue(), err.getvalue())
 
     return run

@@ -70,7 +70,6 @@ class NetPlan {
   std::vector<std::vector<int>> release_after_;           ///< blob ids, by layer, in forward
   std::vector<std::vector<int>> release_after_backward_;  ///< likewise, in backward
   std::vector<shared_ptr<const string>> blob_name_labels_;
-  bool last_uses_known_ = false;
 };
 
 }  // namespace caffe

@@ -44,6 +44,8 @@ NetPlan<Dtype>::NetPlan(Net<Dtype>* net) : net_(net) {
     for (const string& name : net->blob_names()) {
       blob_name_labels_.push_back(std::make_shared<const string>(name));
     }
+    // Now, while all blobs that share memory do: a reshape parts them until their layer runs.
+    FindLastUses();
   }
   if (fusion_enabled_) FindGroups();
 }
@@ -188,7 +190,6 @@ void NetPlan<Dtype>::AfterLayers(int first, int last) {
     for (Blob<Dtype>* top : net_->top_vecs()[i]) top->data()->SyncViews();
   }
   if (!keep_) return;
-  if (!last_uses_known_) FindLastUses();
   for (int i = first; i <= last; ++i) {
     for (const int blob_id : release_after_[i]) {
       net_->blobs()[blob_id]->data()->Release(blob_name_labels_[blob_id]);
@@ -208,7 +209,6 @@ void NetPlan<Dtype>::BeforeBackward(int layer_id) {
 template <typename Dtype>
 void NetPlan<Dtype>::AfterBackward(int layer_id) {
   if (!keep_ || net_->phase() != TRAIN) return;
-  if (!last_uses_known_) FindLastUses();
   for (const int blob_id : release_after_backward_[layer_id]) {
     net_->blobs()[blob_id]->data()->Release(blob_name_labels_[blob_id]);
   }
@@ -264,7 +264,6 @@ void NetPlan<Dtype>::FindLastUses() {
       release_after_backward_[first_use[memory]].push_back(static_cast<int>(id));
     }
   }
-  last_uses_known_ = true;
 }
 
 template class NetPlan<float>;
