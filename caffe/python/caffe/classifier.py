@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from os import PathLike
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ class Classifier(caffe.Net):
         self,
         model_file: str | PathLike,
         pretrained_file: str | PathLike,
-        image_dims: Sequence[int] | None = None,
+        image_dims: "caffe.io.Sizes | None" = None,
         mean: np.ndarray | None = None,
         input_scale: float | None = None,
         raw_scale: float | None = None,
@@ -29,7 +30,7 @@ class Classifier(caffe.Net):
         in_ = self.inputs[0]
         self.transformer = make_transformer(self, mean, input_scale, raw_scale, channel_swap)
         self.crop_dims = np.array(self.blobs[in_].data.shape[2:])
-        self.image_dims = self.crop_dims if image_dims is None else image_dims
+        self.image_dims: caffe.io.Sizes = self.crop_dims if image_dims is None else image_dims
 
     def predict(self, inputs: Sequence[np.ndarray], oversample: bool = True) -> np.ndarray:
         """Class probabilities (N, classes) of N images (H, W, K) in [0, 1] RGB.
@@ -48,7 +49,8 @@ class Classifier(caffe.Net):
             )
             crops = np.stack([image[top : top + height, left : left + width] for image in images])
         caffe_in = np.stack([self.transformer.preprocess(in_, crop) for crop in crops])
-        predictions = self.forward_all(**{in_: caffe_in})[self.outputs[0]]
+        arrays: dict[str, Any] = {in_: caffe_in}
+        predictions = self.forward_all(**arrays)[self.outputs[0]]
         if oversample:
             predictions = predictions.reshape(len(images), 10, -1).mean(axis=1)
         return predictions

@@ -49,7 +49,8 @@ class Detector(caffe.Net):
             if name not in images:
                 images = {name: caffe.io.load_image(name).astype(np.float32)}
             crops.append(self.transformer.preprocess(in_, self.crop(images[name], window)))
-        predictions = self.forward_all(**{in_: np.stack(crops)})[self.outputs[0]]
+        arrays: dict[str, Any] = {in_: np.stack(crops)}
+        predictions = self.forward_all(**arrays)[self.outputs[0]]
         return [
             {"window": window, "prediction": predictions[i], "filename": name}
             for i, (name, window) in enumerate(pairs)
@@ -82,8 +83,7 @@ class Detector(caffe.Net):
     def configure_crop(self, context_pad: int | None) -> None:
         """Sets the crop's size (H, W, K) and, for context, the mean that fills what is outside."""
         in_ = self.inputs[0]
-        transpose = self.transformer.transpose.get(in_)
-        inverse = np.argsort(transpose)
+        inverse = np.argsort(self.transformer.transpose[in_])
         self.crop_dims = np.array(self.blobs[in_].data.shape[1:])[inverse]
         self.context_pad = context_pad
         if not context_pad:

@@ -10,6 +10,8 @@ from scipy import ndimage
 
 from caffe.proto import caffe_pb2
 
+Sizes = Sequence[int] | np.ndarray  # (height, width)
+
 _LUMINANCE = np.array([0.2125, 0.7154, 0.0721], dtype=np.float32)
 
 
@@ -93,8 +95,9 @@ def load_image(filename: str | PathLike, color: bool = True) -> np.ndarray:
 
     A grey file gives three equal channels; alpha is dropped. Raises what Pillow raises.
     """
-    with Image.open(filename) as image:
-        image.load()
+    with Image.open(filename) as file:
+        file.load()
+        image: Image.Image = file
         if image.mode in ("P", "CMYK", "YCbCr", "LAB", "HSV", "RGBX", "PA"):
             image = image.convert("RGB")
         pixels = np.asarray(image)
@@ -111,7 +114,7 @@ def load_image(filename: str | PathLike, color: bool = True) -> np.ndarray:
     return pixels if pixels.shape[2] == 1 else (pixels @ _LUMINANCE)[:, :, np.newaxis]
 
 
-def resize_image(im: np.ndarray, new_dims: Sequence[int], interp_order: int = 1) -> np.ndarray:
+def resize_image(im: np.ndarray, new_dims: Sizes, interp_order: int = 1) -> np.ndarray:
     """`im` (H, W, K) resized to `new_dims` = (height, width); float32 (height, width, K).
 
     One or three channels: pixel centres are aligned, samples outside the image take the smallest
@@ -147,7 +150,7 @@ def resize_image(im: np.ndarray, new_dims: Sequence[int], interp_order: int = 1)
     return result
 
 
-def oversample(images: Sequence[np.ndarray], crop_dims: Sequence[int]) -> np.ndarray:
+def oversample(images: Sequence[np.ndarray], crop_dims: Sizes) -> np.ndarray:
     """Ten crops an image: four corners, the centre, and their mirror images.
 
     images: equally sized (H, W, K); crop_dims: (height, width). Float32 (10 N, height, width, K).

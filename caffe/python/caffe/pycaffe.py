@@ -211,6 +211,7 @@ def forward_all(self: Net, blobs: list[str] | None = None, **kwargs: np.ndarray)
     if not kwargs:
         raise Exception("Input blob arguments do not match net inputs.")
     collected: dict[str, list[np.ndarray]] = {}
+    batch: Any
     for batch in self._batch(kwargs):
         for name, value in self.forward(blobs=blobs, **batch).items():
             collected.setdefault(name, []).append(value.copy())
@@ -232,6 +233,8 @@ def forward_backward_all(
     back = {name: value for name, value in kwargs.items() if name in self.outputs}
     outs: dict[str, list[np.ndarray]] = {}
     gradients: dict[str, list[np.ndarray]] = {}
+    forward_batch: Any
+    backward_batch: Any
     for forward_batch, backward_batch in zip_longest(
         self._batch(ahead), self._batch(back), fillvalue={}
     ):
@@ -258,17 +261,21 @@ def set_input_arrays(self: Net, data: np.ndarray, labels: np.ndarray) -> None:
     self._set_input_arrays(data, labels)
 
 
-Net.blobs = _blobs
-Net.blob_loss_weights = _blob_loss_weights
-Net.layer_dict = _layer_dict
-Net.params = _params
-Net.inputs = _inputs
-Net.outputs = _outputs
-Net.top_names = _top_names
-Net.bottom_names = _bottom_names
-Net.forward = forward
-Net.backward = backward
-Net.forward_all = forward_all
-Net.forward_backward_all = forward_backward_all
-Net.set_input_arrays = set_input_arrays
-Net._batch = _batch
+_ADDED = {
+    "blobs": _blobs,
+    "blob_loss_weights": _blob_loss_weights,
+    "layer_dict": _layer_dict,
+    "params": _params,
+    "inputs": _inputs,
+    "outputs": _outputs,
+    "top_names": _top_names,
+    "bottom_names": _bottom_names,
+    "forward": forward,
+    "backward": backward,
+    "forward_all": forward_all,
+    "forward_backward_all": forward_backward_all,
+    "set_input_arrays": set_input_arrays,
+    "_batch": _batch,
+}
+for _name, _member in _ADDED.items():
+    setattr(Net, _name, _member)
