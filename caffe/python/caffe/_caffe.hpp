@@ -7,6 +7,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -66,6 +67,8 @@ class LayerFolders {
 struct Attachments {
   std::recursive_mutex running;
   vector<shared_ptr<void>> owned;
+  /// Shapes of the blobs of a net at their last forward.
+  std::map<const FloatBlob*, vector<int>> shapes;
 };
 shared_ptr<Attachments> AttachmentsOf(const void* owner);
 void ForgetAttachments(const void* owner);

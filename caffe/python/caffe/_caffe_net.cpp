@@ -1,4 +1,6 @@
 // Net in Python: the compiled half; pycaffe.py adds dictionaries and passes over arrays.
+#include <algorithm>
+
 #include "_caffe.hpp"
 #include "caffe/util/io.hpp"
 #include "caffe/util/upgrade_proto.hpp"
@@ -103,13 +105,45 @@ shared_ptr<FloatNet> LegacyNet(const py::object& network_file,
   return MakeNet(FileName(network_file), options, weights);
 }
 
+template <typename Function>
+void ForEachBlob(const FloatNet& net, int first, int last, Function&& function) {
+  const int count = static_cast<int>(net.layers().size());
+  for (int i = std::max(first, 0); i <= std::min(last, count - 1); ++i) {
+    for (const int id : net.bottom_ids(i)) function(id);
+    for (const int id : net.top_ids(i)) function(id);
+  }
+}
+
 float Forward(FloatNet& net, int start, int end) {
   const LongCall call(&net);
-  return net.ForwardFromTo(start, end);
+  const float loss = net.ForwardFromTo(start, end);
+  auto& shapes = AttachmentsOf(&net)->shapes;
+  ForEachBlob(net, start, end, [&](int id) {
+    const FloatBlob& blob = *net.blobs()[id];
+    shapes[&blob] = blob.shape();
+  });
+  return loss;
+}
+
+/// Refuses to go backward through blobs that have another shape than at their last
+/// forward.
+void CheckShapesOfForward(const FloatNet& net, int start, int end) {
+  const auto& shapes = AttachmentsOf(&net)->shapes;
+  ForEachBlob(net, end, start, [&](int id) {
+    const FloatBlob& blob = *net.blobs()[id];
+    const auto found = shapes.find(&blob);
+    if (found == shapes.end() || found->second == blob.shape()) return;
+    FloatBlob before;
+    before.Reshape(found->second);
+    CAFFE_THROW(kValue) << "blob '" << net.blob_names()[id] << "' was reshaped from "
+                        << before.shape_string() << " to " << blob.shape_string()
+                        << " after the last forward; run forward again before backward";
+  });
 }
 
 void Backward(FloatNet& net, int start, int end) {
   const LongCall call(&net);
+  CheckShapesOfForward(net, start, end);
   net.BackwardFromTo(start, end);
 }
 

@@ -4,8 +4,9 @@
 struct Placeholder {};
 void caffe::python::BindSolver(py::module_& module) {
   py::class_<Placeholder>(module, "Solver");
-  for (const char* name : {"SGDSolver", "NesterovSolver", "AdaGradSolver", "RMSPropSolver",
-                           "AdaDeltaSolver", "AdamSolver", "SolverParameter", "get_solver"}) {
+  for (const char* name :
+       {"SGDSolver", "NesterovSolver", "AdaGradSolver", "RMSPropSolver", "AdaDeltaSolver",
+        "AdamSolver", "SolverParameter", "get_solver"}) {
     module.attr(name) = module.attr("Solver");
   }
 }
@@ -137,7 +138,7 @@ void BindSolverParameter(py::module_& module) {
 
 template <typename T, typename Base>
 void BindSolverClass(py::module_& module, const char* name) {
-  py::class_<T, Base, shared_ptr<T>>(module, name)
+  py::class_<T, Base, shared_ptr<T> >(module, name)
       .def(py::init(&NewSolver<T>), py::arg("filename"), "Builds a solver and its nets.");
 }
 
@@ -146,8 +147,8 @@ void BindSolverClass(py::module_& module, const char* name) {
 void BindSolver(py::module_& module) {
   BindSolverParameter(module);
 
-  py::class_<FloatSolver, shared_ptr<FloatSolver>>(module, "Solver", py::dynamic_attr(),
-                                                   "What trains a net.")
+  py::class_<FloatSolver, shared_ptr<FloatSolver> >(module, "Solver", py::dynamic_attr(),
+                                                    "What trains a net.")
       .def_property_readonly(
           "net",
           [](const py::object& self) {
@@ -216,9 +217,9 @@ void BindSolver(py::module_& module) {
           },
           "One update from the gradients that the net holds.");
 
-  py::class_<SGDSolver<float>, FloatSolver, shared_ptr<SGDSolver<float>>>(module,
-                                                                          "SGDSolver")
-      .def(py::init(&NewSolver<SGDSolver<float>>), py::arg("filename"),
+  py::class_<SGDSolver<float>, FloatSolver, shared_ptr<SGDSolver<float> > >(module,
+                                                                            "SGDSolver")
+      .def(py::init(&NewSolver<SGDSolver<float> >), py::arg("filename"),
            "Builds a solver and its nets.")
       .def_property_readonly("lr", &SGDSolver<float>::GetLearningRate,
                              "The learning rate of the current iteration.");

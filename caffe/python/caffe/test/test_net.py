@@ -299,6 +299,20 @@ def test_sizes_that_grow_and_shrink_give_what_a_fresh_net_gives(prototxt, tmp_pa
         np.testing.assert_array_equal(ours, fresh.forward(x=image)["c2"])
 
 
+def test_backward_after_a_reshape_wants_a_forward(two_inputs):
+    two_inputs.forward(x=np.ones((2, 3, 4, 5)), y=np.ones((2, 3, 4, 5)))
+    two_inputs.backward()
+    for reshape in (two_inputs.blobs["y"].reshape, two_inputs.blobs["x"].reshape):
+        reshape(2, 3, 8, 9)
+        with pytest.raises(ValueError, match=r"2 3 4 5 \(120\) to 2 3 8 9"):
+            two_inputs.backward()
+    two_inputs.reshape()
+    with pytest.raises(RuntimeError, match="run forward again"):
+        two_inputs.backward()
+    two_inputs.forward()
+    two_inputs.backward()
+
+
 def test_callbacks_see_every_layer_in_order(net):
     seen = []
     net.before_forward(lambda layer: seen.append(("before", layer)))
