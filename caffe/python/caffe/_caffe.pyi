@@ -417,8 +417,130 @@ class Net:
         Layer name -> names of its outputs.
         """
 
+class SolverParameter:
+    """
+    A view of a solver's parameters.
+    """
+    @property
+    def base_lr(self) -> float:
+        """
+        The base learning rate; a new one takes effect at once.
+        """
+    @base_lr.setter
+    def base_lr(self, arg1: typing.SupportsFloat | typing.SupportsIndex) -> None: ...
+    @property
+    def display(self) -> int: ...
+    @property
+    def layer_wise_reduce(self) -> bool: ...
+    @property
+    def max_iter(self) -> int: ...
+
 class Solver:
-    pass
+    """
+    What trains a net.
+    """
+    def add_callback(
+        self, on_start: collections.abc.Callable, on_gradients_ready: collections.abc.Callable
+    ) -> None:
+        """
+        Calls on_start() before and on_gradients_ready() after the passes of an iteration.
+        """
+    def apply_update(self) -> None:
+        """
+        One update from the gradients that the net holds.
+        """
+    def exchange_average(self) -> None:
+        """
+        Exchanges the train net's weights with their average; again: back.
+        """
+    def restore(self, filename: typing.Any) -> None:
+        """
+        Goes on from a .solverstate (or .solverstate.h5) and the weights that it names.
+        """
+    def share_weights(self, net: Net) -> None:
+        """
+        Makes the train net's parameters those of `net`.
+        """
+    def snapshot(self) -> None:
+        """
+        Writes weights and solver state.
+        """
+    def solve(self, resume_file: typing.Any = None) -> None:
+        """
+        Trains to max_iter. Ctrl-C: KeyboardInterrupt after the current iteration.
+        """
+    def step(self, n: typing.SupportsInt | typing.SupportsIndex) -> None:
+        """
+        Trains n iterations. Ctrl-C: KeyboardInterrupt after the current one.
+        """
+    @property
+    def has_average(self) -> bool:
+        """
+        Whether an average of the weights is kept (weight_average).
+        """
+    @property
+    def iter(self) -> int:
+        """
+        Number of updates done.
+        """
+    @property
+    def net(self) -> typing.Any:
+        """
+        The train net.
+        """
+    @property
+    def param(self) -> SolverParameter: ...
+    @property
+    def smoothed_loss(self) -> float:
+        """
+        The loss averaged over the last `average_loss` iterations.
+        """
+    @property
+    def test_nets(self) -> typing.Any:
+        """
+        The test nets; the first test makes them share the train net's parameters.
+        """
+
+class SGDSolver(Solver):
+    def __init__(self, filename: typing.Any) -> None:
+        """
+        Builds a solver and its nets.
+        """
+    @property
+    def lr(self) -> float:
+        """
+        The learning rate of the current iteration.
+        """
+
+class NesterovSolver(SGDSolver):
+    def __init__(self, filename: typing.Any) -> None:
+        """
+        Builds a solver and its nets.
+        """
+
+class AdaGradSolver(SGDSolver):
+    def __init__(self, filename: typing.Any) -> None:
+        """
+        Builds a solver and its nets.
+        """
+
+class RMSPropSolver(SGDSolver):
+    def __init__(self, filename: typing.Any) -> None:
+        """
+        Builds a solver and its nets.
+        """
+
+class AdaDeltaSolver(SGDSolver):
+    def __init__(self, filename: typing.Any) -> None:
+        """
+        Builds a solver and its nets.
+        """
+
+class AdamSolver(SGDSolver):
+    def __init__(self, filename: typing.Any) -> None:
+        """
+        Builds a solver and its nets.
+        """
 
 class Timer:
     """
@@ -441,6 +563,11 @@ class NCCL:
     Does nothing: this build has no NCCL.
     """
     def __init__(self, solver: typing.Any, uid: typing.Any) -> None: ...
+
+def get_solver(filename: typing.Any) -> Solver:
+    """
+    A solver of the type that the file names.
+    """
 
 def has_nccl() -> bool: ...
 def init_log(level: typing.SupportsInt | typing.SupportsIndex = 0, to_stderr: bool = True) -> None:
@@ -489,12 +616,3 @@ def set_solver_count(count: typing.SupportsInt | typing.SupportsIndex) -> None: 
 def set_solver_rank(rank: typing.SupportsInt | typing.SupportsIndex) -> None: ...
 def solver_count() -> int: ...
 def solver_rank() -> int: ...
-
-SGDSolver = Solver
-NesterovSolver = Solver
-AdaGradSolver = Solver
-RMSPropSolver = Solver
-AdaDeltaSolver = Solver
-AdamSolver = Solver
-SolverParameter = Solver
-get_solver = Solver

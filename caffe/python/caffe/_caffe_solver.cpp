@@ -1,16 +1,5 @@
 // Solvers in Python.
 #include "_caffe.hpp"
-#if !__has_include("caffe/sgd_solvers.hpp")  // until the solvers are there
-struct Placeholder {};
-void caffe::python::BindSolver(py::module_& module) {
-  py::class_<Placeholder>(module, "Solver");
-  for (const char* name :
-       {"SGDSolver", "NesterovSolver", "AdaGradSolver", "RMSPropSolver", "AdaDeltaSolver",
-        "AdamSolver", "SolverParameter", "get_solver"}) {
-    module.attr(name) = module.attr("Solver");
-  }
-}
-#else
 #include "caffe/sgd_solvers.hpp"
 #include "caffe/solver.hpp"
 #include "caffe/solver_factory.hpp"
@@ -84,6 +73,7 @@ shared_ptr<FloatSolver> GetSolver(const py::object& path) {
 template <typename Function>
 void RunToIterationEnd(FloatSolver& solver, Function&& function) {
   const LongCall call(&solver, solver.net().get());
+  AttachmentsOf(solver.net().get())->shapes.clear();
   const InterruptsDeferred deferred;
   solver.SetActionFunction([] {
     return InterruptsDeferred::Poll() ? SolverAction::STOP : SolverAction::NONE;
@@ -189,6 +179,13 @@ void BindSolver(py::module_& module) {
             solver.Snapshot();
           },
           "Writes weights and solver state.")
+      .def_property_readonly("smoothed_loss", &FloatSolver::smoothed_loss,
+                             "The loss averaged over the last `average_loss` iterations.")
+      .def_property_readonly(
+          "has_average", &FloatSolver::has_average,
+          "Whether an average of the weights is kept (weight_average).")
+      .def("exchange_average", &FloatSolver::ExchangeAverage,
+           "Exchanges the train net's weights with their average; again: back.")
       .def(
           "exchange_average",
           [](FloatSolver& solver) {
@@ -236,4 +233,3 @@ void BindSolver(py::module_& module) {
 
 }  // namespace python
 }  // namespace caffe
-#endif
