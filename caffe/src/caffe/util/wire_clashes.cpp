@@ -76,11 +76,14 @@ bool Lists(const Meaning& meaning, const std::string& type) {
          meaning.types.end();
 }
 
+constexpr uint32_t kFirstPrivateNumber = 10000;
+
 enum class Fate { kKeep, kRenumber, kUnknown };
 
 /// What `number` on a layer of `type` is to be read as.
 Fate FateOf(uint32_t number, const std::string& type, uint32_t* field) {
-  bool clashes = false;
+  // Our private numbers never leave in a file: there they are somebody else's.
+  bool clashes = number >= kFirstPrivateNumber;
   for (const Meaning& meaning : Meanings()) {
     if (meaning.number != number) continue;
     clashes = true;
@@ -193,7 +196,7 @@ std::string SerializeLayer(const LayerParameter& layer) {
   const bool ours = layer.has_coeff_schedule_param() || layer.has_expmax_param() ||
                     layer.has_negsquare_param() || layer.has_bn_param() ||
                     layer.has_interp_param() || layer.has_soft_iou_loss_param() ||
-                    layer.has_warp_param();
+                    layer.has_warp_param() || layer.has_pad_param();
   if (!ours) return bytes;
 
   std::string out;
