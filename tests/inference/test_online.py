@@ -1,0 +1,114 @@
+"""Fine-tuning to a first mask, on a network of one layer."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny_network
+from tiny_sets import disc, object_picture
+
+from segflow.errors import DataError, UsageError
+
+MASK = disc(60, 104, (40, 30), 14)
+FRAME = object_picture(1, MASK)
+
+
+@pytest.fixture
+def tune(caffe, tmp_path):
+    """Fine-tune from weights that see the object as background; returns (tuner, report)."""
+    from segflow.inference import OnlineFineTuner, OnlineSpec, find_network
+
+    if "SigmoidCrossEntropyLoss" not in caffe.layer_type_list():
+        pytest.skip("the engine has no SigmoidCrossEntropyLoss yet")
+    deploy = tiny_network.write_network(tmp_path / "net")
+    weights = tiny_network.write_weights(deploy, -0.02)
+
+    def run(mask=MASK, on_iteration=None, **spec):
+        spec = OnlineSpec(**{"height": 48, **spec})
+        tuner = OnlineFineTuner(find_network(deploy), weights, spec)
+        return tuner, tuner.tune(FRAME, mask, FRAME, on_iteration)
+
+    return run
+
+
+def test_the_mask_is_learnt_and_the_gain_reported(tune):
+    losses = []
+    tuner, report = tune(iterations=40, on_iteration=lambda i, loss: losses.append((i, loss)))
+    assert [i for i, _ in losses] == list(range(1, 41))
+    assert losses[-1][1] == report.loss < losses[0][1]
+    assert report.iterations == 40
+    assert report.held_back_before < 0.3 and report.held_back_after > 0.8
+    assert "40 iterations" in str(report)
+
+
+def test_the_flow_head_is_frozen(tune):
+    tuner, _ = tune(iterations=5)
+    bias = tuner.net.params["score_flow_head"][1].data
+    np.testing.assert_array_equal(bias, np.array(tiny_network.FLOW, np.float32))
+
+
+def test_the_same_seed_gives_the_same_weights(tune):
+    first, second = tune(iterations=5)[0], tune(iterations=5)[0]
+    third = tune(iterations=5, seed=2)[0]
+    weights = [t.net.params["score_head"][0].data.copy() for t in (first, second, third)]
+    np.testing.assert_array_equal(weights[0], weights[1])
+    assert (weights[0] != weights[2]).any()
+
+
+def test_without_gain_on_held_back_views_the_old_weights_are_kept_and_training_ends(tune):
+    """A rate of zero gains nothing."""
+    _, report = tune(iterations=1000, learning_rate=1e-12, check_every=2, patience=3)
+    assert report.iterations == 6
+    assert report.held_back_after == report.held_back_before
+
+
+def test_weights_made_worse_are_put_back(tune):
+    """A huge rate spoils them at once."""
+    tuner, report = tune(iterations=4, learning_rate=-1e3, check_every=2)
+    assert report.kept == 0 and report.held_back_after == report.held_back_before
+    weight = float(tuner.net.params["score_head"][0].data.ravel()[0])
+    assert weight == pytest.approx(-0.02 / 3)
+
+
+def test_a_time_budget_ends_it(tune):
+    _, report = tune(seconds=0.5, iterations=10**6, patience=10**6)
+    assert 0 < report.iterations < 10**6 and report.seconds < 5
+
+
+def test_without_numbers_the_solver_says_how_long(tune):
+    assert tune(patience=100)[1].iterations == 30
+
+
+def test_a_loss_that_is_not_finite_is_named_with_its_iteration(tune, monkeypatch):
+    from segflow.inference import first_frame
+
+    real = first_frame.FirstFrame.view
+
+    def broken(self, index, kind="training"):
+        view = real(self, index, kind)
+        if index == 2 and kind == "training":
+            view.frame1[:] = np.nan
+        return view
+
+    monkeypatch.setattr(first_frame.FirstFrame, "view", broken)
+    with pytest.raises((FloatingPointError, RuntimeError), match="iteration 3|nan|NaN|finite"):
+        tune(iterations=5)
+
+
+def test_bad_budgets_and_nets_without_online_stage_are_refused(caffe, tmp_path):
+    from segflow.inference import OnlineFineTuner, OnlineSpec, find_network
+
+    for numbers in ({"iterations": 0}, {"seconds": 0.0}, {"seconds": float("nan")}):
+        with pytest.raises(UsageError, match="want"):
+            OnlineSpec(**numbers)
+    deploy = tiny_network.write_network(tmp_path, online=False)
+    with pytest.raises(DataError, match="solver_online.prototxt"):
+        OnlineFineTuner(find_network(deploy), Path("w.caffemodel"))
+
+
+def test_balanced_weights_give_both_classes_the_same_sum():
+    from segflow.inference.online import balanced_weight
+
+    label = disc(40, 50, (20, 20), 8).astype(np.float32)
+    weight = balanced_weight(label)
+    assert weight[label > 0].sum() == pytest.approx(weight[label == 0].sum(), rel=1e-5)
