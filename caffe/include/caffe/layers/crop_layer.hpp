@@ -13,7 +13,7 @@ namespace caffe {
 /// Axes before `crop_param.axis` (2) stay; each later axis gets bottom 1's size, from
 /// `offset` (none: 0; one: for all cropped axes; or one an axis). Spatial crops work in
 /// the blocked layout. Backward: zero outside of the window; bottom 1 only gives its
-/// shape and gets no gradient. Errors: an offset too many or too few; a window that
+/// shape; its gradient is 0. Errors: an offset too many or too few; a window that
 /// reaches past the end.
 template <typename Dtype>
 class CropLayer : public Layer<Dtype> {

@@ -52,6 +52,9 @@ template <typename Dtype>
 void CropLayer<Dtype>::Backward_cpu(const vector<Blob<Dtype>*>& top,
                                     const vector<bool>& propagate_down,
                                     const vector<Blob<Dtype>*>& bottom) {
+  if (propagate_down[1]) {
+    zero_memory<Dtype>(bottom[1]->diff().get(), BlockedLayout(), bottom[1]->count());
+  }
   if (!propagate_down[0]) return;
   const BlockedLayout small_layout =
       window_.is_spatial() ? common_layout({top[0]->diff().get()}, *bottom[0]->diff(),

@@ -298,6 +298,186 @@ TEST(BiasLayerTest, BlockedInputGivesTheSame) {
   }
 }
 
+TYPED_TEST(ChannelLayersTest, PReLUHasASlopeAChannelOrOneInAll) {
+  for (const bool shared : {false, true}) {
+    for (const bool in_place : {false, true}) {
+      LayerUnderTest<TypeParam> test(
+          string("type: 'PReLU' prelu_param { channel_shared: ") +
+              (shared ? "true }" : "false }"),
+          {{2, 3, 4, 5}}, 1, in_place);
+      test.SetUp();
+      Blob<TypeParam>* slopes = test.layer->blobs()[0].get();
+      ASSERT_EQ(slopes->shape(), shared ? vector<int>() : vector<int>({3}));
+      EXPECT_EQ(slopes->cpu_data()[0], TypeParam(0.25));
+      fill_uniform(slopes, 5);
+      const vector<TypeParam> x = data_of(*test.bottom[0]);
+      test.Forward();
+      const vector<TypeParam> found = data_of(*test.top[0]);
+      test.FillTopDiff();
+      const vector<TypeParam> g = diff_of(*test.top[0]);
+      vector<TypeParam> y(x.size()), dx(x.size()), ds(slopes->count(), TypeParam(0.5));
+      for (size_t i = 0; i < x.size(); ++i) {
+        const int slope = shared ? 0 : static_cast<int>(i / 20 % 3);
+        const TypeParam a = slopes->cpu_data()[slope];
+        y[i] = x[i] > 0 ? x[i] : a * x[i];
+        dx[i] = x[i] > 0 ? g[i] : a * g[i];
+        ds[slope] += x[i] > 0 ? 0 : g[i] * x[i];
+      }
+      std::fill_n(slopes->mutable_cpu_diff(), slopes->count(), TypeParam(0.5));
+      test.Backward();
+      expect_near(y, found, 1e-6, "y");
+      expect_near(dx, diff_of(*test.bottom[0]), 1e-6, "dx");
+      expect_near(ds, diff_of(*slopes), 1e-5, "gradient of the slopes");
+    }
+  }
+}
+
+TEST(PReLULayerTest, BlockedInputGivesTheSame) {
+  for (const bool in_place : {false, true}) {
+    for (const int channels : {3, 16, 37}) {
+      BlockedCheck check{"type: 'PReLU'", {{2, channels, 30, 23}}};
+      check.in_place = in_place;
+      check.Run();
+    }
+  }
+  EXPECT_NE(
+      LayerUnderTest<float>("type: 'PReLU'", {{3}}).SetUpError().find("channel axis"),
+      string::npos);
+}
+
+// y of Normalize by its formula.
+vector<double> Normalized(const vector<double>& x, const vector<double>& scale,
+                          double eps, bool across_spatial, int items, int channels,
+                          int inner) {
+  vector<double> y(x.size());
+  for (int n = 0; n < items; ++n) {
+    double whole = eps;
+    for (int i = 0; i < channels * inner; ++i) {
+      whole += x[n * channels * inner + i] * x[n * channels * inner + i];
+    }
+    for (int s = 0; s < inner; ++s) {
+      double one = eps;
+      for (int c = 0; c < channels; ++c) {
+        const double value = x[(n * channels + c) * inner + s];
+        one += value * value;
+      }
+      for (int c = 0; c < channels; ++c) {
+        const int at = (n * channels + c) * inner + s;
+        y[at] = scale[scale.size() == 1 ? 0 : c] * x[at] /
+                std::sqrt(across_spatial ? whole : one);
+      }
+    }
+  }
+  return y;
+}
+
+TEST(NormalizeLayerTest, FollowsItsFormulaWithItsGradient) {
+  for (const bool across : {false, true}) {
+    for (const bool shared : {false, true}) {
+      for (const vector<int>& shape : {vector<int>{2, 3, 2, 3}, {3, 5}, {1, 17, 1, 1}}) {
+        LayerUnderTest<double> test(
+            string("type: 'Normalize' norm_param { eps: 1e-6 ") +
+                "scale_filler { value: 3 } across_spatial: " +
+                (across ? "true" : "false") +
+                " channel_shared: " + (shared ? "true }" : "false }"),
+            {shape});
+        test.SetUp();
+        Blob<double>* scale = test.layer->blobs()[0].get();
+        EXPECT_EQ(scale->cpu_data()[0], 3);
+        fill_uniform(scale, 5);
+        test.Forward();
+        expect_near(Normalized(data_of(*test.bottom[0]), data_of(*scale), 1e-6f, across,
+                               shape[0], shape[1], test.bottom[0]->count(2)),
+                    data_of(*test.top[0]), 1e-9, "y");
+        check_gradient(&test);
+      }
+    }
+  }
+}
+
+TEST(NormalizeLayerTest, LongFloatInputsOfAllPaths) {
+  LayerUnderTest<float> test("type: 'Normalize' norm_param { across_spatial: false }",
+                             {{2, 33, 41, 53}});
+  test.SetUp();
+  test.Forward();
+  const vector<float> x = data_of(*test.bottom[0]);
+  const vector<double> y =
+      Normalized(vector<double>(x.begin(), x.end()), {1}, 1e-10, false, 2, 33, 41 * 53);
+  expect_near(vector<float>(y.begin(), y.end()), data_of(*test.top[0]), 1e-6, "y");
+}
+
+TEST(NormalizeLayerTest, ZeroVectorsStayZero) {
+  LayerUnderTest<float> test("type: 'Normalize' norm_param { across_spatial: false }",
+                             {{1, 4, 2, 2}});
+  std::fill_n(test.bottom[0]->mutable_cpu_data(), 16, 0.f);
+  test.SetUp();
+  test.Forward();
+  EXPECT_EQ(test.top[0]->asum_data(), 0);
+  test.FillTopDiff();
+  test.Backward();
+  EXPECT_TRUE(std::isfinite(test.bottom[0]->asum_diff()));
+}
+
+TEST(NormalizeLayerTest, BlockedInputGivesTheSame) {
+  for (const char* across : {"true", "false"}) {
+    for (const char* shared : {"true", "false"}) {
+      for (const int channels : {3, 16, 37, 96}) {
+        BlockedCheck check{string("type: 'Normalize' norm_param { across_spatial: ") +
+                               across + " channel_shared: " + shared + " }",
+                           {{2, channels, 13, 11}}};
+        check.tolerance = 2e-5;
+        check.Run();
+      }
+    }
+  }
+}
+
+TEST(NormalizeLayerTest, RefusesInPlaceAndInputsWithoutChannels) {
+  EXPECT_NE(LayerUnderTest<float>("type: 'Normalize'", {{2, 3}}, 1, true)
+                .SetUpError()
+                .find("place"),
+            string::npos);
+  EXPECT_NE(
+      LayerUnderTest<float>("type: 'Normalize'", {{2}}).SetUpError().find("channel axis"),
+      string::npos);
+}
+
+TYPED_TEST(ChannelLayersTest, MVNFollowsTheWorkedExamples) {
+  struct Case {
+    string fields;
+    vector<double> y, dx;
+  };
+  const vector<Case> cases = {
+      {"eps: 1e-9",
+       {-1.06904497, -0.53452248, 0, 1.60356745},
+       {0.57270266, -0.11454053, -0.80178373, 0.3436216}},
+      {"eps: 0.5", {-0.84358689, -0.42179344, 0, 1.26538033}, {}},
+      {"normalize_variance: false", {-2, -1, 0, 3}, {0.5, -0.5, -1.5, 1.5}}};
+  for (const Case& item : cases) {
+    LayerUnderTest<TypeParam> test("type: 'MVN' mvn_param { " + item.fields + " }",
+                                   {{1, 1, 2, 2}});
+    test.SetUp();
+    const TypeParam x[] = {1, 2, 3, 6}, g[] = {1, 0, -1, 2};
+    std::copy_n(x, 4, test.bottom[0]->mutable_cpu_data());
+    test.Forward();
+    expect_near(vector<TypeParam>(item.y.begin(), item.y.end()), data_of(*test.top[0]),
+                1e-5, item.fields);
+    std::copy_n(g, 4, test.top[0]->mutable_cpu_diff());
+    test.Backward();
+    if (item.dx.empty()) continue;
+    expect_near(vector<TypeParam>(item.dx.begin(), item.dx.end()),
+                diff_of(*test.bottom[0]), 1e-5, "dx, " + item.fields);
+  }
+}
+
+TEST(MVNLayerTest, GradientOfPlanesAndItems) {
+  for (const char* fields : {"", "across_channels: true", "normalize_variance: false"}) {
+    LayerUnderTest<double> test(string("type: 'MVN' mvn_param { ") + fields + " }",
+                                {{2, 3, 2, 2}});
+    check_gradient(&test);
+  }
+}
+
 TEST(ChannelAffineTest, ChainEqualsTheLayersOneByOne) {
   LayerUnderTest<double> norm("type: 'BatchNorm' phase: TEST", {{2, 5, 3, 3}}, 1, true);
   LayerUnderTest<double> scale("type: 'Scale' scale_param { bias_term: true }",

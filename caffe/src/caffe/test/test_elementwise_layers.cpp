@@ -52,6 +52,34 @@ const vector<NeuronCase>& NeuronCases() {
        [](double) { return 0; }},
       {"type: 'Power' power_param { power: 2 scale: 0 shift: 3 }",
        [](double) { return 9; }, [](double) { return 0; }},
+      {"type: 'ELU' elu_param { alpha: 0.5 }",
+       [](double x) { return x > 0 ? x : 0.5 * (std::exp(x) - 1); },
+       [](double x) { return x > 0 ? 1 : 0.5 * std::exp(x); }},
+      {"type: 'ELU' elu_param { alpha: -0.5 }",
+       [](double x) { return x > 0 ? x : -0.5 * (std::exp(x) - 1); },
+       [](double x) { return x > 0 ? 1 : -0.5 * std::exp(x); }, false},
+      {"type: 'Sigmoid'", [](double x) { return 1 / (1 + std::exp(-x)); },
+       [](double x) { return std::exp(-x) / std::pow(1 + std::exp(-x), 2); }},
+      {"type: 'TanH'", [](double x) { return std::tanh(x); },
+       [](double x) { return 1 - std::pow(std::tanh(x), 2); }},
+      {"type: 'Swish' swish_param { beta: 2 }",
+       [](double x) { return x / (1 + std::exp(-2 * x)); },
+       [](double x) {
+         const double s = 1 / (1 + std::exp(-2 * x));
+         return s + 2 * x * s * (1 - s);
+       }},
+      {"type: 'BNLL'", [](double x) { return std::log(1 + std::exp(x)); },
+       [](double x) { return 1 / (1 + std::exp(-x)); }},
+      {"type: 'Exp' exp_param { base: 2 scale: 0.5 shift: 1 }",
+       [](double x) { return std::pow(2, 0.5 * x + 1); },
+       [](double x) { return std::pow(2, 0.5 * x + 1) * 0.5 * std::log(2.); }},
+      {"type: 'Exp'", [](double x) { return std::exp(x); },
+       [](double x) { return std::exp(x); }},
+      {"type: 'Log' log_param { base: 10 scale: 2 shift: 1 }",
+       [](double x) { return std::log10(2 * x + 1); },
+       [](double x) { return 2 / std::log(10.) / (2 * x + 1); }, true, 0, 4},
+      {"type: 'Log'", [](double x) { return std::log(x); },
+       [](double x) { return 1 / x; }, true, 0.5, 4},
       {"type: 'Dropout' phase: TEST", [](double x) { return x; },
        [](double) { return 1; }},
   };
@@ -159,6 +187,50 @@ TEST(ActivationRoleTest, SaysWhatTheLayersDo) {
   EXPECT_EQ(bounded.kind, Activation::kClip);
   EXPECT_EQ(bounded.lower, -1);
   EXPECT_EQ(bounded.upper, 6);
+}
+
+TEST(AbsValLayerTest, FollowsItsFormula) {
+  LayerUnderTest<float> test("type: 'AbsVal'", {{3}});
+  test.SetUp();
+  const float x[] = {-2, 0, 3};
+  std::copy_n(x, 3, test.bottom[0]->mutable_cpu_data());
+  test.Forward();
+  EXPECT_EQ(data_of(*test.top[0]), vector<float>({2, 0, 3}));
+  std::fill_n(test.top[0]->mutable_cpu_diff(), 3, 5.f);
+  test.Backward();
+  EXPECT_EQ(diff_of(*test.bottom[0]), vector<float>({-5, 0, 5}));
+  BlockedCheck{"type: 'AbsVal'", {{2, 19, 3, 5}}}.Run();
+  EXPECT_NE(LayerUnderTest<float>("type: 'AbsVal'", {{3}}, 1, true)
+                .SetUpError()
+                .find("in place"),
+            string::npos);
+}
+
+TEST(ThresholdLayerTest, IsOneAboveTheThreshold) {
+  LayerUnderTest<float> test("type: 'Threshold' threshold_param { threshold: -1 }",
+                             {{1, 3, 1, 1}});
+  const float x[] = {-2, -1, 0};
+  std::copy_n(x, 3, test.bottom[0]->mutable_cpu_data());
+  test.SetUp();
+  make_blocked(test.bottom[0]->data(), test.bottom[0]->blocked_layout());
+  test.Forward();
+  expect_zero_tail(test.top[0]->data(), "top");
+  EXPECT_EQ(data_of(*test.top[0]), vector<float>({0, 0, 1}));
+  test.Backward({false});
+  EXPECT_THROW(test.Backward({true}), Error);
+}
+
+TEST(ExpLogLayerTest, RefuseBasesWithoutLogarithm) {
+  for (const char* text :
+       {"type: 'Exp' exp_param { base: 0 }", "type: 'Exp' exp_param { base: -2 }",
+        "type: 'Log' log_param { base: 0 }", "type: 'Log' log_param { base: 1 }"}) {
+    EXPECT_NE(LayerUnderTest<float>(text, {{2}}).SetUpError().find("base"), string::npos)
+        << text;
+  }
+  LayerUnderTest<float> one("type: 'Exp' exp_param { base: 1 }", {{2}});
+  one.SetUp();
+  one.Forward();
+  EXPECT_EQ(one.top[0]->cpu_data()[0], 1);
 }
 
 TEST(PowerLayerTest, GradientAtBaseZeroIsNoNan) {

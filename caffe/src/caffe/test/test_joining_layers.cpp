@@ -239,7 +239,11 @@ TYPED_TEST(JoiningLayersTest, CropTakesTheWindow) {
     test.Forward();
     ASSERT_EQ(test.top[0]->shape(), item.top);
     test.FillTopDiff();
+    test.bottom[1]->mutable_cpu_diff()[0] = 9;
     test.Backward({true, false});
+    EXPECT_EQ(test.bottom[1]->cpu_diff()[0], 9);
+    test.Backward({true, true});
+    EXPECT_EQ(test.bottom[1]->asum_diff(), 0);
     const Blob<TypeParam>&large = *test.bottom[0], &small = *test.top[0];
     for (int i = 0; i < large.count(); ++i) {
       const vector<int> at = {i / 150, i / 30 % 5, i / 5 % 6, i % 5};

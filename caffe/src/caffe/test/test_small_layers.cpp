@@ -1,4 +1,4 @@
-// DummyData, ArgMax, Reduction.
+// DummyData, ArgMax, Reduction, Permute, Tile, Parameter.
 #include <cmath>
 
 #include "layer_check.hpp"
@@ -125,6 +125,85 @@ TEST(ReductionLayerTest, FollowsItsFormulasWithGradients) {
       check_gradient(&test);
     }
   }
+}
+
+TEST(PermuteLayerTest, ReordersTheAxesAndBack) {
+  for (const string order : {"order: 0 order: 2 order: 3 order: 1", "order: 3", "",
+                             "order: 1", "order: 3 order: 2 order: 1 order: 0"}) {
+    LayerUnderTest<double> test("type: 'Permute' permute_param { " + order + " }",
+                                {{2, 3, 4, 5}});
+    test.SetUp();
+    test.Forward();
+    vector<int> axes;  // what the text says, then the rest
+    for (const char c : order) {
+      if (c >= '0' && c <= '3') axes.push_back(c - '0');
+    }
+    for (int axis = 0; axis < 4; ++axis) {
+      if (std::count(axes.begin(), axes.end(), axis) == 0) axes.push_back(axis);
+    }
+    test.FillTopDiff();
+    test.Backward();
+    for (int i = 0; i < 120; ++i) {
+      const vector<int> from = {i / 60, i / 20 % 3, i / 5 % 4, i % 5};
+      vector<int> to;
+      for (const int axis : axes) to.push_back(from[axis]);
+      ASSERT_EQ(test.top[0]->data_at(to), test.bottom[0]->data_at(from)) << order;
+      ASSERT_EQ(test.top[0]->diff_at(to), test.bottom[0]->diff_at(from)) << order;
+    }
+  }
+  const auto error = [](const string& fields) {
+    return LayerUnderTest<float>("type: 'Permute' permute_param { " + fields + " }",
+                                 {{2, 3}})
+        .SetUpError();
+  };
+  EXPECT_NE(error("order: 2").find("no axis 2"), string::npos);
+  EXPECT_NE(error("order: 1 order: 1").find("twice"), string::npos);
+}
+
+TEST(TileLayerTest, RepeatsBlocksWithTheSumAsGradient) {
+  for (const int axis : {0, 1, 2, -1}) {
+    LayerUnderTest<double> test(
+        "type: 'Tile' tile_param { tiles: 3 axis: " + std::to_string(axis) + " }",
+        {{2, 3, 4}});
+    test.SetUp();
+    test.Forward();
+    const int canonical = (axis + 3) % 3, size = test.bottom[0]->shape(canonical);
+    ASSERT_EQ(test.top[0]->shape(canonical), 3 * size);
+    for (int i = 0; i < test.top[0]->count(); ++i) {
+      vector<int> at(3);
+      int rest = i;
+      for (int a = 2; a >= 0; --a) {
+        at[a] = rest % test.top[0]->shape(a);
+        rest /= test.top[0]->shape(a);
+      }
+      vector<int> source = at;
+      source[canonical] %= size;
+      ASSERT_EQ(test.top[0]->data_at(at), test.bottom[0]->data_at(source));
+    }
+    check_gradient(&test);
+  }
+  for (const char* fields : {"", "tiles: 0", "tiles: -2"}) {
+    EXPECT_NE(LayerUnderTest<float>(string("type: 'Tile' tile_param { ") + fields + " }",
+                                    {{2, 3}})
+                  .SetUpError()
+                  .find("tiles"),
+              string::npos);
+  }
+}
+
+TEST(ParameterLayerTest, SharesItsDataAndAddsItsGradient) {
+  LayerUnderTest<float> test(
+      "type: 'Parameter' parameter_param { shape { dim: 2 dim: 3 } }", {});
+  test.SetUp();
+  test.layer->blobs()[0]->mutable_cpu_data()[4] = 5;
+  test.Forward();
+  EXPECT_EQ(test.top[0]->shape(), vector<int>({2, 3}));
+  EXPECT_EQ(test.top[0]->cpu_data()[4], 5);
+  test.layer->blobs()[0]->mutable_cpu_diff()[4] = 1;
+  std::fill_n(test.top[0]->mutable_cpu_diff(), 6, 2.f);
+  test.Backward();
+  test.Backward();
+  EXPECT_EQ(test.layer->blobs()[0]->cpu_diff()[4], 5);
 }
 
 }  // namespace
