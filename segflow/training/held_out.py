@@ -8,10 +8,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from segflow.errors import MissingDataError
+from segflow.inference.networks import NetStructure
+from segflow.inference.passes import (
+    flow_at_frame,
+    frame_planes,
+    logit_at_frame,
+    probability_of,
+    working_size,
+)
 from segflow.metrics.flow import end_point_error
 from segflow.metrics.region import region_similarity
 from segflow.readers.davis import Davis
@@ -20,7 +27,6 @@ from segflow.readers.image import read_image, read_mask
 from segflow.samples.sample import SampleSpec
 from segflow.samples.scene_samples import SceneSamples
 from segflow.synthesis.augment import MEAN_BGR, NO_PHOTOMETRY
-from segflow.training.networks import read_net
 
 _SCENE_SEED = 424242  # far from the seeds of training
 
@@ -54,66 +60,34 @@ class Prediction:
 
 
 class NetPass:
-    """Passes of a deploy net over frame pairs of any size.
+    """Passes of a deploy net over frame pairs of any size; the published net is run at its own."""
 
-    net: a caffe.Net; definition: its NetParameter. A net that pads by itself (segflow_lite) is
-    run at the frame's own aspect; any other at the size that its file has.
-    """
-
-    def __init__(self, net: Any, definition: Any):
+    def __init__(self, net: Any, structure: NetStructure):
         self.net = net
-        self.takes_any_size = any(layer.type == "Pad" for layer in definition.layer)
-        self._size = tuple(net.blobs["data"].shape[2:])
+        self.fixed_size = structure.fixed_size
+        self._has_mask = structure.mask_blob is not None
+        self._has_flow = "score_flow" in structure.flow_blobs
 
     def predict(self, image1: np.ndarray, image2: np.ndarray, height: int | None) -> Prediction:
-        """height: of the frames as the net sees them; None leaves them as they are."""
-        size = image1.shape[:2]
-        seen = self._seen_size(size, height)
-        inputs = {"data": image1, "data2": image2}
-        for name in self.net.inputs:
+        """height: shorter side of the frames as the net sees them; None leaves them as they are."""
+        size = (image1.shape[0], image1.shape[1])
+        seen = self.fixed_size or size
+        if self.fixed_size is None and height is not None and height < min(size):
+            seen = working_size(size, height)
+        for name, image in (("data", image1), ("data2", image2)):
+            planes = frame_planes(image, seen)
             blob = self.net.blobs[name]
-            if tuple(blob.shape) != (1, 3, *seen):
-                blob.reshape(1, 3, *seen)
-            blob.data[0] = network_planes(inputs[name], seen)
+            if tuple(blob.shape) != planes.shape:
+                blob.reshape(*planes.shape)
+            blob.data[...] = planes
         self.net.forward()
-        return Prediction(self._probability(size), self._flow(size, seen))
-
-    def _seen_size(self, size: tuple[int, int], height: int | None) -> tuple[int, int]:
-        if not self.takes_any_size:
-            return self._size
-        if height is None or height >= size[0]:
-            return size
-        return height, round(size[1] * height / size[0])
-
-    def _probability(self, size: tuple[int, int]) -> np.ndarray | None:
-        if "score" not in self.net.blobs:
-            return None
-        score = self.net.blobs["score"].data[0]
-        logit = score[0] if len(score) == 1 else score[1] - score[0]
-        logit = cv2.resize(np.array(logit), size[::-1], interpolation=cv2.INTER_LINEAR)
-        return 1 / (1 + np.exp(-np.clip(logit, -60, 60)))
-
-    def _flow(self, size: tuple[int, int], seen: tuple[int, int]) -> np.ndarray | None:
-        if "score_flow" not in self.net.blobs:
-            return None
-        planes = self.net.blobs["score_flow"].data[0]
-        flow = np.ascontiguousarray(planes.transpose(1, 2, 0))
-        if seen == size:
-            return flow
-        scale = np.array([size[1] / seen[1], size[0] / seen[0]], np.float32)
-        return cv2.resize(flow, size[::-1], interpolation=cv2.INTER_LINEAR) * scale
-
-
-def network_planes(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """(H, W, 3) uint8 RGB as (3, h, w) float32, BGR minus mean."""
-    if image.shape[:2] != size:
-        smaller = size[0] < image.shape[0]
-        how = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
-        image = cv2.resize(image, size[::-1], interpolation=how)
-    return image[:, :, ::-1].transpose(2, 0, 1).astype(np.float32) - _MEAN
-
-
-_MEAN = np.array(MEAN_BGR, np.float32)[:, None, None]
+        probability = flow = None
+        if self._has_mask:
+            logit = logit_at_frame(self.net.blobs["score"].data, size, mirrored=False)
+            probability = probability_of(logit)
+        if self._has_flow:
+            flow = flow_at_frame(self.net.blobs["score_flow"].data, size, mirrored=False)
+        return Prediction(probability, flow)
 
 
 @dataclass(frozen=True)
@@ -276,19 +250,17 @@ class _SceneTruth:
 
 
 def _picture(planes: np.ndarray) -> np.ndarray:
-    """The inverse of network_planes."""
-    bgr = np.clip(np.rint(planes + _MEAN), 0, 255).astype(np.uint8)
-    return np.ascontiguousarray(bgr[::-1].transpose(1, 2, 0))
+    """Planes (3, H, W) of BGR minus mean as (H, W, 3) uint8 RGB."""
+    bgr = planes + np.array(MEAN_BGR, np.float32)[:, None, None]
+    return np.ascontiguousarray(
+        np.clip(np.rint(bgr), 0, 255).astype(np.uint8)[::-1].transpose(1, 2, 0)
+    )
 
 
 def open_pass(net_file: Path) -> NetPass:
     """The deploy net of a file, in the TEST phase, sharing buffers; weights come later."""
     import caffe
 
-    return NetPass(caffe.Net(str(net_file), caffe.TEST, keep=_kept(net_file)), read_net(net_file))
-
-
-def _kept(net_file: Path) -> list[str]:
-    """The blobs that are read; only those that the net has can be kept."""
-    tops = {top for layer in read_net(net_file).layer for top in layer.top}
-    return [name for name in ("score", "score_flow") if name in tops]
+    structure = NetStructure(net_file)
+    net = caffe.Net(str(net_file), caffe.TEST, keep=structure.result_blobs)
+    return NetPass(net, structure)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from segflow.errors import DataError, MissingDataError
+from segflow.errors import MissingDataError
 
 ROOT = Path(__file__).resolve().parents[2]
 #: what a stage trains -> the name in its files
@@ -54,27 +53,3 @@ def find_net(name: str | Path) -> NetFolder:
         raise MissingDataError(f"{name}: no stage to train; want {wanted} with its solver")
     known = sorted(p.parent.name for p in bundled.glob("*/deploy.prototxt"))
     raise MissingDataError(f"{name}: no such network; bundled are {', '.join(known)}")
-
-
-def read_message(path: Path, message: Any) -> Any:
-    """Fill a protobuf message from a prototxt file. Raises DataError with file and place."""
-    from google.protobuf import text_format
-
-    try:
-        return text_format.Parse(path.read_text(encoding="utf-8"), message)
-    except text_format.ParseError as error:
-        raise DataError(f"{path}:{error}") from None
-
-
-def read_net(path: Path) -> Any:
-    """The NetParameter in a prototxt file."""
-    from caffe.proto import caffe_pb2
-
-    return read_message(path, caffe_pb2.NetParameter())
-
-
-def read_solver(path: Path) -> Any:
-    """The SolverParameter in a prototxt file."""
-    from caffe.proto import caffe_pb2
-
-    return read_message(path, caffe_pb2.SolverParameter())

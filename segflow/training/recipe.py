@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from segflow.errors import DataError, UsageError
-from segflow.training.networks import NetFolder, read_solver
+from segflow.inference.networks import read_solver
+from segflow.training.networks import NetFolder
 
 MODES = ("alternate", "joint")
 

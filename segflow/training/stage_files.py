@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from segflow.inference.networks import read_net, read_solver
 from segflow.samples.param_str import parse_literal
-from segflow.training.networks import ROOT, NetFolder, read_net, read_solver
+from segflow.training.networks import ROOT, NetFolder
 from segflow.training.recipe import Recipe, Stage
 
 SAMPLE_LAYER = ("training_sample_data_layer", "TrainingSampleDataLayer")

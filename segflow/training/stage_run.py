@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from segflow.errors import SegflowError
-from segflow.training.networks import read_net
+from segflow.inference.networks import read_net
 from segflow.training.progress import IterationReport
 from segflow.training.recipe import Stage
 from segflow.training.stage_files import StageFiles

@@ -14,7 +14,7 @@ from segflow.training.start_weights import (
 
 caffe = pytest.importorskip("caffe")
 
-from segflow.training.networks import read_net  # noqa: E402
+from segflow.inference.networks import read_net  # noqa: E402
 
 NET = """
 layer { name: 'data' type: 'Input' top: 'data'
