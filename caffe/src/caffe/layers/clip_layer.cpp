@@ -50,11 +50,13 @@ void ClipLayer<Dtype>::Backward_cpu(const vector<Blob<Dtype>*>& top,
   Dtype* dx = pass.out;
   if (bottom[0] == top[0]) {  // x is y: a value at a bound may have come from beyond it
     for_each_index(pass.count, [=](std::int64_t i) {
-      dx[i] = (x[i] > lower) & (x[i] < upper) ? g[i] : Dtype(0);
+      const Dtype gradient = g[i];  // read in any case: a choice of values, not a branch
+      dx[i] = (x[i] > lower) & (x[i] < upper) ? gradient : Dtype(0);
     });
   } else {
     for_each_index(pass.count, [=](std::int64_t i) {
-      dx[i] = (x[i] >= lower) & (x[i] <= upper) ? g[i] : Dtype(0);
+      const Dtype gradient = g[i];
+      dx[i] = (x[i] >= lower) & (x[i] <= upper) ? gradient : Dtype(0);
     });
   }
 }
