@@ -67,6 +67,10 @@ FoldedParameters fold_parameters(const ConvShape& shape, const ConvParameters& p
 std::uint64_t parameter_version(const ConvParameters& parameters,
                                 const Epilogue<float>& epilogue);
 
+/// Adds the weight gradient of a depthwise convolution, both sides channel-blocked. False:
+/// not available, nothing is done.
+bool add_depthwise_weight_gradient(const ConvShape& shape, const Blob<float>& bottom,
+                                   const Blob<float>& top, float* weights_diff);
 /// sums[c] += sum over items and positions of the blob's diff, in whichever layout it is.
 void add_channel_sums_of_diff(const Blob<float>& blob, float* sums);
 /// data = activation(data + addend.data): the part of an epilogue that a kernel left out.

@@ -35,6 +35,11 @@ struct Epilogue {
   bool has_affine() const { return !scale.empty(); }
 };
 
+/// Gradients with respect to an epilogue's channel constants.
+struct AffineGradient {
+  std::vector<double> scale, shift;
+};
+
 /// A layer that, as configured, is y[c] = a[c] * x[c] + b[c] with constants from its
 /// parameters: BatchNorm with global statistics, Scale and Bias over axis 1 with own blobs.
 class ChannelAffine {
@@ -45,6 +50,14 @@ class ChannelAffine {
   virtual std::uint64_t affine_version() const = 0;
   /// Applies the map after (scale, shift): scale <- a * scale, shift <- a * shift + b, in double.
   virtual void compose_affine(std::vector<double>* scale, std::vector<double>* shift) const = 0;
+  /// True if compose_affine_backward is there.
+  virtual bool has_affine_backward() const { return false; }
+  /// The adjoint of compose_affine(scale, shift): `gradient` holds the gradients with respect
+  /// to what that call left, and is turned into those with respect to what it was given (the
+  /// arguments); gradients of the layer's own parameters are added to their diffs.
+  virtual void compose_affine_backward(const std::vector<double>& /*scale*/,
+                                       const std::vector<double>& /*shift*/,
+                                       AffineGradient* /*gradient*/) {}
 };
 
 /// A layer that, as configured, is an Activation (ReLU, Clip).
@@ -66,6 +79,20 @@ class EpilogueHost {
   virtual void ForwardWithEpilogue(const std::vector<Blob<Dtype>*>& bottom,
                                    const std::vector<Blob<Dtype>*>& top,
                                    const Epilogue<Dtype>& epilogue) = 0;
+
+  /// Whether BackwardWithEpilogue runs for this epilogue.
+  virtual bool AcceptsEpilogueBackward(const Epilogue<Dtype>& /*epilogue*/) const {
+    return false;
+  }
+  /// The backward pass of ForwardWithEpilogue: reads top.data and top.diff, and leaves in
+  /// top.diff the gradient in front of the activation (which is that of the addend, too).
+  /// Adds to the diffs of the host's parameters as asked for (param_propagate_down), writes
+  /// bottom.diff where `propagate_down` says so, and fills `affine` unless it is null.
+  virtual void BackwardWithEpilogue(const std::vector<Blob<Dtype>*>& /*top*/,
+                                    const std::vector<bool>& /*propagate_down*/,
+                                    const std::vector<Blob<Dtype>*>& /*bottom*/,
+                                    const Epilogue<Dtype>& /*epilogue*/,
+                                    AffineGradient* /*affine*/) {}
 };
 
 }  // namespace caffe

@@ -66,6 +66,12 @@ class BaseConvolutionLayer : public Layer<Dtype> {
                   const Epilogue<Dtype>& epilogue);
   void BackwardAll(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
                    const vector<Blob<Dtype>*>& bottom);
+  /// Adds the gradients of weights and bias; a null pointer asks for none.
+  void AddParameterGradients(const Blob<Dtype>& bottom, const Blob<Dtype>& top,
+                             Dtype* weights_diff, Dtype* bias_diff);
+  /// bottom.diff from top.diff, with the epilogue's scale folded into the weights.
+  void BackwardBottom(const Blob<Dtype>& top, Blob<Dtype>* bottom,
+                      const Epilogue<Dtype>& epilogue);
   /// The fast kernel for the present shape; null: plain code. Always null in double.
   ConvolutionKernel* FastKernel() const;
   ConvParameters KernelParameters() const;
@@ -101,8 +107,6 @@ class BaseConvolutionLayer : public Layer<Dtype> {
   void MakeParameters(const vector<int>& weight_shape);
   void CheckParameter(int index, const vector<int>& wanted) const;
   void ForwardPlain(const Blob<Dtype>& bottom, Blob<Dtype>* top);
-  void BackwardBottom(const Blob<Dtype>& top, Blob<Dtype>* bottom);
-  void BackwardParameters(const Blob<Dtype>& bottom, const Blob<Dtype>& top);
 
   PlainConvolution<Dtype> plain_;
   mutable std::unique_ptr<ConvolutionKernel> kernel_;

@@ -33,6 +33,10 @@ class BiasLayer : public Layer<Dtype>, public ChannelAffine {
   }
   void compose_affine(std::vector<double>* scale,
                       std::vector<double>* shift) const override;
+  bool has_affine_backward() const override { return is_channel_affine(); }
+  void compose_affine_backward(const std::vector<double>& scale,
+                               const std::vector<double>& shift,
+                               AffineGradient* gradient) override;
 
  protected:
   void Forward_cpu(const vector<Blob<Dtype>*>& bottom,

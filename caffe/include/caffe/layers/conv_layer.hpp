@@ -28,6 +28,14 @@ class ConvolutionLayer : public BaseConvolutionLayer<Dtype>, public EpilogueHost
   void ForwardWithEpilogue(const std::vector<Blob<Dtype>*>& bottom,
                            const std::vector<Blob<Dtype>*>& top,
                            const Epilogue<Dtype>& epilogue) override;
+  bool AcceptsEpilogueBackward(const Epilogue<Dtype>& epilogue) const override {
+    return AcceptsEpilogue(epilogue);
+  }
+  void BackwardWithEpilogue(const std::vector<Blob<Dtype>*>& top,
+                            const std::vector<bool>& propagate_down,
+                            const std::vector<Blob<Dtype>*>& bottom,
+                            const Epilogue<Dtype>& epilogue,
+                            AffineGradient* affine) override;
 
  protected:
   void Forward_cpu(const vector<Blob<Dtype>*>& bottom,
@@ -36,6 +44,10 @@ class ConvolutionLayer : public BaseConvolutionLayer<Dtype>, public EpilogueHost
                     const vector<Blob<Dtype>*>& bottom) override;
   bool reverse_dimensions() override { return false; }
   void compute_output_shape() override;
+
+ private:
+  void FoldedParameterGradients(const Blob<Dtype>& bottom, const Blob<Dtype>& top,
+                                const Epilogue<Dtype>& epilogue, AffineGradient* affine);
 };
 
 }  // namespace caffe

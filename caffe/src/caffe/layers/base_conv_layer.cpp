@@ -216,20 +216,22 @@ template <typename Dtype>
 void BaseConvolutionLayer<Dtype>::BackwardAll(const vector<Blob<Dtype>*>& top,
                                               const vector<bool>& propagate_down,
                                               const vector<Blob<Dtype>*>& bottom) {
+  const bool want_weights = this->param_propagate_down_[0];
+  const bool want_bias = bias_term_ && this->param_propagate_down_[1];
   for (size_t i = 0; i < top.size(); ++i) {
-    BackwardParameters(*bottom[i], *top[i]);
-    if (propagate_down[i]) BackwardBottom(*top[i], bottom[i]);
+    AddParameterGradients(*bottom[i], *top[i],
+                          want_weights ? this->blobs_[0]->mutable_cpu_diff() : nullptr,
+                          want_bias ? this->blobs_[1]->mutable_cpu_diff() : nullptr);
+    if (propagate_down[i]) BackwardBottom(*top[i], bottom[i], Epilogue<Dtype>());
   }
 }
 
 template <typename Dtype>
-void BaseConvolutionLayer<Dtype>::BackwardParameters(const Blob<Dtype>& bottom,
-                                                     const Blob<Dtype>& top) {
-  const bool want_weights = this->param_propagate_down_[0];
-  const bool want_bias = bias_term_ && this->param_propagate_down_[1];
-  if (!want_weights && !want_bias) return;
-  Dtype* weights_diff = want_weights ? this->blobs_[0]->mutable_cpu_diff() : nullptr;
-  Dtype* bias_diff = want_bias ? this->blobs_[1]->mutable_cpu_diff() : nullptr;
+void BaseConvolutionLayer<Dtype>::AddParameterGradients(const Blob<Dtype>& bottom,
+                                                        const Blob<Dtype>& top,
+                                                        Dtype* weights_diff,
+                                                        Dtype* bias_diff) {
+  if (weights_diff == nullptr && bias_diff == nullptr) return;
   if constexpr (std::is_same<Dtype, float>::value) {
     ConvolutionKernel* kernel = FastKernel();
     if (kernel != nullptr && kernel->BackwardWeights(bottom, top, weights_diff, bias_diff)) {
@@ -237,12 +239,12 @@ void BaseConvolutionLayer<Dtype>::BackwardParameters(const Blob<Dtype>& bottom,
     }
   }
   const Dtype* top_diff = top.cpu_diff();
-  const Dtype* bottom_data = want_weights ? bottom.cpu_data() : nullptr;
+  const Dtype* bottom_data = weights_diff != nullptr ? bottom.cpu_data() : nullptr;
   for (int n = 0; n < num_; ++n) {
-    if (want_bias) backward_cpu_bias(bias_diff, top_diff + std::int64_t{n} * top_dim_);
-    if (!want_weights) continue;
-    const Dtype* x = bottom_data + std::int64_t{n} * bottom_dim_;
     const Dtype* dy = top_diff + std::int64_t{n} * top_dim_;
+    if (bias_diff != nullptr) backward_cpu_bias(bias_diff, dy);
+    if (weights_diff == nullptr) continue;
+    const Dtype* x = bottom_data + std::int64_t{n} * bottom_dim_;
     if (plain_.shape().transposed) {
       weight_cpu_gemm(dy, x, weights_diff);
     } else {
@@ -252,16 +254,22 @@ void BaseConvolutionLayer<Dtype>::BackwardParameters(const Blob<Dtype>& bottom,
 }
 
 template <typename Dtype>
-void BaseConvolutionLayer<Dtype>::BackwardBottom(const Blob<Dtype>& top,
-                                                 Blob<Dtype>* bottom) {
+void BaseConvolutionLayer<Dtype>::BackwardBottom(const Blob<Dtype>& top, Blob<Dtype>* bottom,
+                                                 const Epilogue<Dtype>& epilogue) {
+  const Dtype* weights = nullptr;
+  FoldedParameters folded;
   if constexpr (std::is_same<Dtype, float>::value) {
     ConvolutionKernel* kernel = FastKernel();
     if (kernel != nullptr &&
-        kernel->BackwardData(top, KernelParameters(), Epilogue<float>(), bottom)) {
+        kernel->BackwardData(top, KernelParameters(), epilogue, bottom)) {
       return;
     }
+    if (epilogue.has_affine()) {
+      folded = fold_parameters(plain_.shape(), KernelParameters(), epilogue);
+      weights = folded.weights.data();
+    }
   }
-  const Dtype* weights = this->blobs_[0]->cpu_data();
+  if (weights == nullptr) weights = this->blobs_[0]->cpu_data();
   const Dtype* from = top.cpu_diff();
   Dtype* to = bottom->mutable_cpu_diff();
   for (int n = 0; n < num_; ++n, from += top_dim_, to += bottom_dim_) {

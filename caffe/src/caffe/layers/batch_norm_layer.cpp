@@ -70,6 +70,17 @@ void BatchNormLayer<Dtype>::compose_affine(std::vector<double>* scale,
 }
 
 template <typename Dtype>
+void BatchNormLayer<Dtype>::compose_affine_backward(const std::vector<double>&,
+                                                    const std::vector<double>&,
+                                                    AffineGradient* gradient) {
+  const Statistics statistics = GlobalStatistics();
+  for (int c = 0; c < channels_; ++c) {
+    gradient->scale[c] *= statistics.inverse_deviation[c];
+    gradient->shift[c] *= statistics.inverse_deviation[c];
+  }
+}
+
+template <typename Dtype>
 typename BatchNormLayer<Dtype>::Statistics BatchNormLayer<Dtype>::GlobalStatistics()
     const {
   const Dtype *means = this->blobs_[0]->cpu_data(),

@@ -41,6 +41,17 @@ void BiasLayer<Dtype>::compose_affine(std::vector<double>*,
 }
 
 template <typename Dtype>
+void BiasLayer<Dtype>::compose_affine_backward(const std::vector<double>&,
+                                               const std::vector<double>&,
+                                               AffineGradient* gradient) {
+  if (!this->param_propagate_down(0)) return;
+  Dtype* bias_diff = this->blobs_[0]->mutable_cpu_diff();
+  for (int c = 0; c < this->blobs_[0]->count(); ++c) {
+    bias_diff[c] += static_cast<Dtype>(gradient->shift[c]);
+  }
+}
+
+template <typename Dtype>
 void BiasLayer<Dtype>::Forward_cpu(const vector<Blob<Dtype>*>& bottom,
                                    const vector<Blob<Dtype>*>& top) {
   const Blob<Dtype>& bias = bottom.size() > 1 ? *bottom[1] : *this->blobs_[0];

@@ -71,6 +71,28 @@ void ScaleLayer<Dtype>::compose_affine(std::vector<double>* scale,
 }
 
 template <typename Dtype>
+void ScaleLayer<Dtype>::compose_affine_backward(const std::vector<double>& scale,
+                                                const std::vector<double>& shift,
+                                                AffineGradient* gradient) {
+  const Dtype* factors = this->blobs_[0]->cpu_data();
+  const bool want_factors = this->param_propagate_down(0);
+  const bool want_bias = bias_term_ && this->param_propagate_down(bias_index_);
+  Dtype* factors_diff = want_factors ? this->blobs_[0]->mutable_cpu_diff() : nullptr;
+  Dtype* bias_diff = want_bias ? this->blobs_[bias_index_]->mutable_cpu_diff() : nullptr;
+  for (int c = 0; c < this->blobs_[0]->count(); ++c) {
+    double& scale_gradient = gradient->scale[c];
+    double& shift_gradient = gradient->shift[c];
+    if (want_factors) {
+      factors_diff[c] +=
+          static_cast<Dtype>(scale_gradient * scale[c] + shift_gradient * shift[c]);
+    }
+    if (want_bias) bias_diff[c] += static_cast<Dtype>(shift_gradient);
+    scale_gradient *= factors[c];
+    shift_gradient *= factors[c];
+  }
+}
+
+template <typename Dtype>
 void ScaleLayer<Dtype>::Forward_cpu(const vector<Blob<Dtype>*>& bottom,
                                     const vector<Blob<Dtype>*>& top) {
   // The factor's gradient needs x, which an in-place pass overwrites.

@@ -90,31 +90,37 @@ void for_each_product(const ConvCase& c, const Visit& visit) {
   };
   const int taps = volume(c.kernel), positions = volume(map), pixels = volume(image);
   const int per_group = image_channels / c.group;
+  // Where tap k of map position q lies in the image; -1: outside.
+  vector<int> place(positions * taps);
+  for (int q = 0; q < positions; ++q) {
+    for (int k = 0; k < taps; ++k) {
+      int at = 0, step = 1, rest_q = q, rest_k = k;
+      bool inside = true;
+      for (int a = axes - 1; a >= 0; --a) {
+        const int t = rest_q % map[a] * c.stride[a] - c.pad[a] + rest_k % c.kernel[a] * c.dilation[a];
+        inside = inside && t >= 0 && t < image[a];
+        at += t * step;
+        step *= image[a];
+        rest_q /= map[a];
+        rest_k /= c.kernel[a];
+      }
+      place[q * taps + k] = inside ? at : -1;
+    }
+  }
   for (int n = 0; n < c.num; ++n) {
     for (int m = 0; m < map_channels; ++m) {
       for (int i = 0; i < per_group; ++i) {
         const int channel = m / (map_channels / c.group) * per_group + i;
+        const int image_first = (n * image_channels + channel) * pixels;
+        const int map_first = (n * map_channels + m) * positions;
+        const int weight_first = (m * per_group + i) * taps;
         for (int q = 0; q < positions; ++q) {
           for (int k = 0; k < taps; ++k) {
-            int at = 0, rest_q = q, rest_k = k;
-            int position[4], tap[4];
-            for (int a = axes - 1; a >= 0; --a) {
-              position[a] = rest_q % map[a];
-              rest_q /= map[a];
-              tap[a] = rest_k % c.kernel[a];
-              rest_k /= c.kernel[a];
-            }
-            bool inside = true;
-            for (int a = 0; a < axes; ++a) {
-              const int t = position[a] * c.stride[a] - c.pad[a] + tap[a] * c.dilation[a];
-              inside = inside && t >= 0 && t < image[a];
-              at = at * image[a] + t;
-            }
-            if (!inside) continue;
-            const int image_at = (n * image_channels + channel) * pixels + at;
-            const int map_at = (n * map_channels + m) * positions + q;
-            const int weight_at = (m * per_group + i) * taps + k;
-            visit(c.transposed ? map_at : image_at, weight_at, c.transposed ? image_at : map_at);
+            const int at = place[q * taps + k];
+            if (at < 0) continue;
+            const int image_at = image_first + at, map_at = map_first + q;
+            visit(c.transposed ? map_at : image_at, weight_first + k,
+                  c.transposed ? image_at : map_at);
           }
         }
       }

@@ -17,25 +17,31 @@ namespace {
 constexpr int kNarrowOutputs = 4;
 constexpr int kFewChannels = 8;  // sources of this many channels are row-major
 
+NarrowShape narrow_shape(const ConvShape& s, int lanes) {
+  return {(s.channels + lanes - 1) / lanes,
+          s.num_output,
+          s.input[0],
+          s.input[1],
+          s.output[0],
+          s.output[1],
+          s.kernel[0],
+          s.kernel[1],
+          s.stride[0],
+          s.stride[1],
+          s.pad[0],
+          s.pad[1],
+          s.dilation[0],
+          s.dilation[1]};
+}
+
+NarrowCode native_code() {
+  return native_channel_block() == 16 ? narrow_code_avx512() : narrow_code_avx2();
+}
+
 class NarrowConvolution : public ConvolutionKernel {
  public:
   NarrowConvolution(const ConvShape& shape, const NarrowCode& code)
-      : shape_(shape), code_(code) {
-    rows_ = {(shape.channels + code.lanes - 1) / code.lanes,
-             shape.num_output,
-             shape.input[0],
-             shape.input[1],
-             shape.output[0],
-             shape.output[1],
-             shape.kernel[0],
-             shape.kernel[1],
-             shape.stride[0],
-             shape.stride[1],
-             shape.pad[0],
-             shape.pad[1],
-             shape.dilation[0],
-             shape.dilation[1]};
-  }
+      : shape_(shape), code_(code), rows_(narrow_shape(shape, code.lanes)) {}
 
   std::string name() const override { return "narrow"; }
   bool Accepts(const Epilogue<float>&) const override { return true; }
@@ -158,19 +164,54 @@ class NarrowConvolution : public ConvolutionKernel {
 }  // namespace
 
 std::unique_ptr<ConvolutionKernel> make_narrow_convolution(const ConvShape& shape) {
-  const int block = native_channel_block();
-  if (block == 0 || shape.transposed || shape.group != 1 || shape.num == 0 ||
+  if (native_channel_block() == 0 || shape.transposed || shape.group != 1 || shape.num == 0 ||
       shape.spatial_axes() != 2 || shape.num_output > kNarrowOutputs ||
       shape.channels <= kFewChannels) {
     return nullptr;
   }
-  return std::make_unique<NarrowConvolution>(
-      shape, block == 16 ? narrow_code_avx512() : narrow_code_avx2());
+  return std::make_unique<NarrowConvolution>(shape, native_code());
+}
+
+bool add_depthwise_weight_gradient(const ConvShape& shape, const Blob<float>& bottom,
+                                   const Blob<float>& top, float* weights_diff) {
+  if (native_channel_block() == 0 || !shape.depthwise() || shape.transposed) return false;
+  const NarrowCode code = native_code();
+  const NarrowShape rows = narrow_shape(shape, code.lanes);
+  const float* source = bottom.data()->blocked_data(bottom.blocked_layout());
+  const float* map_diff = top.diff()->blocked_data(top.blocked_layout());
+  const std::int64_t source_item =
+      std::int64_t{rows.blocks} * rows.height * rows.width * code.lanes;
+  const std::int64_t map_item =
+      std::int64_t{rows.blocks} * rows.map_height * rows.map_width * code.lanes;
+  const std::int64_t taps = shape.taps(), block_count = taps * code.lanes;
+  auto* sums = static_cast<float*>(scratch_memory(rows.blocks * block_count * sizeof(float)));
+  parallel_ranges(rows.blocks, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t b = begin; b < end; ++b) {
+      float* block = sums + b * block_count;
+      std::fill(block, block + block_count, 0.f);
+      for (int n = 0; n < shape.num; ++n) {
+        code.add_depthwise_gradient(rows, static_cast<int>(b), source + n * source_item,
+                                    map_diff + n * map_item, block);
+      }
+      const std::int64_t first = b * code.lanes;
+      const std::int64_t last = std::min<std::int64_t>(shape.channels, first + code.lanes);
+      for (std::int64_t c = first; c < last; ++c) {
+        for (std::int64_t k = 0; k < taps; ++k) {
+          weights_diff[c * taps + k] += block[k * code.lanes + c - first];
+        }
+      }
+    }
+  });
+  return true;
 }
 
 }  // namespace caffe
 #else
 namespace caffe {
 std::unique_ptr<ConvolutionKernel> make_narrow_convolution(const ConvShape&) { return nullptr; }
+bool add_depthwise_weight_gradient(const ConvShape&, const Blob<float>&, const Blob<float>&,
+                                   float*) {
+  return false;
+}
 }  // namespace caffe
 #endif  // x86-64

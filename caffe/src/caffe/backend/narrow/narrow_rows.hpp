@@ -1,4 +1,4 @@
-// Inner loops of convolutions with few outputs over a channel-blocked source.
+// Inner loops over channel-blocked sources: few outputs, and depthwise weight gradients.
 #ifndef CAFFE_BACKEND_NARROW_NARROW_ROWS_HPP_
 #define CAFFE_BACKEND_NARROW_NARROW_ROWS_HPP_
 
@@ -24,6 +24,9 @@ struct NarrowCode {
   /// Adds one block's weight gradient (taps x outputs x lanes).
   void (*add_weight_gradient)(const NarrowShape& shape, int block, const float* source,
                               const float* map_diff, float* weights_diff);
+  /// Depthwise, both sides channel-blocked: adds one block's weight gradient (taps x lanes).
+  void (*add_depthwise_gradient)(const NarrowShape& shape, int block, const float* source,
+                                 const float* map_diff, float* weights_diff);
 };
 
 NarrowCode narrow_code_avx512();

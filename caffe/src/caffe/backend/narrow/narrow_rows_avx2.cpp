@@ -5,7 +5,7 @@
 namespace caffe {
 
 NarrowCode narrow_code_avx2() {
-  return {kLanes, forward_any, backward_data_any, weight_gradient_any};
+  return {kLanes, forward_any, backward_data_any, weight_gradient_any, depthwise_gradient};
 }
 
 }  // namespace caffe

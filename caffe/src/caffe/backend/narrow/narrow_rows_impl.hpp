@@ -196,6 +196,53 @@ void add_weight_gradient(const NarrowShape& s, int block, const float* source,
   }
 }
 
+// One map row against one source row, kTaps neighbouring taps at once.
+template <int kTaps>
+inline void add_depthwise_row(const NarrowShape& s, int first_tap, const float* source_row,
+                              const float* map_row, float* weights_diff) {
+  const int shift = first_tap * s.dilation_w - s.pad_w;
+  Vector acc[kTaps] = {};
+  for (int x = 0; x < s.map_width; ++x) {
+    const int column = x * s.stride_w + shift;
+    const bool whole = column >= 0 && column + (kTaps - 1) * s.dilation_w < s.width;
+    const Vector diff = load(map_row + static_cast<long>(x) * kLanes);
+    for (int k = 0; k < kTaps; ++k) {
+      const int at = column + k * s.dilation_w;
+      if (!whole && !inside(at, s.width)) continue;
+      acc[k] += diff * load(source_row + static_cast<long>(at) * kLanes);
+    }
+  }
+  for (int k = 0; k < kTaps; ++k) {
+    float* to = weights_diff + k * kLanes;
+    store(load(to) + acc[k], to);
+  }
+}
+
+void depthwise_gradient(const NarrowShape& s, int block, const float* source,
+                        const float* map_diff, float* weights_diff) {
+  const float* plane = source + static_cast<long>(block) * s.height * s.width * kLanes;
+  const float* map = map_diff + static_cast<long>(block) * s.map_height * s.map_width * kLanes;
+  for (int y = 0; y < s.map_height; ++y) {
+    const float* map_row = map + static_cast<long>(y) * s.map_width * kLanes;
+    for (int ky = 0; ky < s.kernel_h; ++ky) {
+      const int row = y * s.stride_h - s.pad_h + ky * s.dilation_h;
+      if (!inside(row, s.height)) continue;
+      const float* source_row = plane + static_cast<long>(row) * s.width * kLanes;
+      float* to = weights_diff + ky * s.kernel_w * kLanes;
+      int kx = 0;
+      for (; kx + 5 <= s.kernel_w; kx += 5) {
+        add_depthwise_row<5>(s, kx, source_row, map_row, to + kx * kLanes);
+      }
+      for (; kx + 3 <= s.kernel_w; kx += 3) {
+        add_depthwise_row<3>(s, kx, source_row, map_row, to + kx * kLanes);
+      }
+      for (; kx < s.kernel_w; ++kx) {
+        add_depthwise_row<1>(s, kx, source_row, map_row, to + kx * kLanes);
+      }
+    }
+  }
+}
+
 // From the number of outputs to the code for it.
 void forward_any(const NarrowShape& s, int y, const float* source, const float* weights,
                  const float* bias, float* map) {

@@ -331,7 +331,12 @@ bool Convolution<kTransposed>::BackwardWeights(const Blob<float>& bottom,
     });
     if (gradient.pd) gradient.primitive = BackwardWeights_(*gradient.pd);
   }
-  if (!gradient.pd) return false;
+  if (!gradient.pd) {
+    // oneDNN's depthwise gradient stops at 3x3.
+    if (!add_depthwise_weight_gradient(shape_, bottom, top, weights_diff)) return false;
+    if (bias_diff != nullptr) add_channel_sums_of_diff(top, bias_diff);
+    return true;
+  }
   const float* source = source_is_blocked_
                             ? bottom.data()->blocked_data(bottom.blocked_layout())
                             : bottom.cpu_data();
