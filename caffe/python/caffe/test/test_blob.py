@@ -139,7 +139,7 @@ def test_a_live_view_of_an_output_shows_every_pass(net):
     first = output.copy()
     assert np.abs(first).max() > 0
     net.forward(x=3 * image)
-    np.testing.assert_allclose(output, 3 * first, rtol=1e-5)
+    np.testing.assert_allclose(output, 3 * first, rtol=1e-5, atol=1e-5)
 
 
 def test_parameters_behave_like_a_list(net):

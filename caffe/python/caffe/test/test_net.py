@@ -169,7 +169,7 @@ def test_forward_all_cuts_into_batches_and_drops_the_padding(two_inputs):
     x = np.random.randn(5, 3, 4, 5)
     y = np.random.randn(5, 3, 4, 5)
     out = two_inputs.forward_all(blobs=["twice"], x=x, y=y)
-    np.testing.assert_allclose(out["b_head"], -np.maximum(2 * x + y, 0), rtol=1e-5)
+    np.testing.assert_allclose(out["b_head"], -np.maximum(2 * x + y, 0), rtol=1e-5, atol=1e-5)
     assert out["twice"].shape == (5, 3, 4, 5)
     whole = two_inputs.forward_all(x=x[:4], y=y[:4])
     assert whole["a_head"].shape == (4, 3, 4, 5)
