@@ -162,6 +162,8 @@ class Net {
   void ForwardDebugInfo(int layer_id);
   void BackwardDebugInfo(int layer_id);
   void RefillLossWeights(int layer_id);
+  size_t ShapeStamp(int layer_id) const;
+  void CheckForwardRan(int layer_id) const;
 
   // Weights (net_weights.cpp).
   void CopyLayer(const LayerParameter& source, vector<string>* mismatches);
@@ -208,6 +210,7 @@ class Net {
   int iter_ = 0;
   WeightReport weight_report_;
   std::unique_ptr<NetPlan<Dtype>> plan_;
+  vector<size_t> forward_stamps_;  ///< of the shapes at each layer's last forward; 0: none yet
   vector<Callback*> before_forward_;
   vector<Callback*> after_forward_;
   vector<Callback*> before_backward_;

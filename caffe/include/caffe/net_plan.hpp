@@ -36,11 +36,9 @@ class NetPlan {
   void AfterBackward(int layer_id);
 
   bool keeps() const { return keep_; }
-  /// True if the last forward ran any group fused: what backward needs is then not there.
-  bool ran_fused() const { return ran_fused_; }
-  void clear_ran_fused() { ran_fused_ = false; }
-  /// From now on nothing runs fused (the net runs backward).
-  void DisableFusion() { fusion_enabled_ = false; }
+  /// The net runs backward: groups that ran fused run once more, layer by layer, to leave what
+  /// their gradients need, and from now on nothing runs fused.
+  void PrepareBackward();
   int num_groups() const { return static_cast<int>(groups_.size()); }
 
  private:
@@ -48,6 +46,7 @@ class NetPlan {
     int first = 0, last = 0;
     EpilogueHost<Dtype>* host = nullptr;
     std::vector<ChannelAffine*> affine;
+    bool ran_fused = false;  ///< in its last pass
     int join = -1;         ///< the Eltwise layer, or -1
     int addend_blob = -1;  ///< blob id of the join's other input
     Epilogue<Dtype> epilogue;
@@ -64,7 +63,6 @@ class NetPlan {
   std::vector<Group> groups_;
   std::vector<int> group_of_layer_;
   bool fusion_enabled_ = true;
-  bool ran_fused_ = false;
   bool keep_ = false;
   shared_ptr<Arena> arena_;
   std::vector<std::vector<int>> release_after_;           ///< blob ids, by layer, in forward

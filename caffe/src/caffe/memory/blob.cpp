@@ -110,7 +110,16 @@ int Blob<Dtype>::LegacyShape(int index) const {
 
 template <typename Dtype>
 int Blob<Dtype>::offset(const int n, const int c, const int h, const int w) const {
-  DCHECK(n >= 0 && n < num() && c >= 0 && c < channels());
+  const auto check = [this](int index, int size) {
+    if (index < 0 || index >= std::max(size, 1)) {
+      CAFFE_THROW(kIndex) << "index " << index << " out of range for a blob of shape "
+                          << shape_string();
+    }
+  };
+  check(n, num());
+  check(c, channels());
+  check(h, height());
+  check(w, width());
   return ((n * channels() + c) * height() + h) * width() + w;
 }
 

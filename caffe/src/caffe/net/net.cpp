@@ -33,7 +33,7 @@ Dtype Net<Dtype>::ForwardFromTo(int start, int end) {
     CheckInterrupt();
     const int next = plan_->RunGroup(i, end);
     if (next > i) {
-      i = next;
+      for (; i < next; ++i) forward_stamps_[i] = ShapeStamp(i);
       continue;
     }
     loss += ForwardLayer(i);
@@ -55,6 +55,7 @@ Dtype Net<Dtype>::ForwardLayer(int layer_id) {
   } catch (const std::bad_alloc&) {
     throw Error("not enough memory in " + DescribeLayer(layer_id), Error::kMemory);
   }
+  forward_stamps_[layer_id] = ShapeStamp(layer_id);
   plan_->AfterLayers(layer_id, layer_id);
   if (debug_info_) ForwardDebugInfo(layer_id);
   for (Callback* callback : after_forward_) callback->run(layer_id);
@@ -70,6 +71,31 @@ void Net<Dtype>::RefillLossWeights(int layer_id) {
   }
 }
 
+/// Tells the shapes that a layer runs with from others; never 0.
+template <typename Dtype>
+size_t Net<Dtype>::ShapeStamp(int layer_id) const {
+  size_t stamp = 1;
+  const auto mix = [&stamp](int value) {
+    stamp = (stamp ^ static_cast<size_t>(value)) * 1099511628211u;  // FNV-1a
+  };
+  for (const auto* blobs : {&bottom_vecs_[layer_id], &top_vecs_[layer_id]}) {
+    for (const Blob<Dtype>* blob : *blobs) {
+      mix(blob->num_axes());
+      for (const int dim : blob->shape()) mix(dim);
+    }
+  }
+  return stamp | 1;
+}
+
+/// What forward stores for a layer's gradient must be there, and of the present shapes.
+template <typename Dtype>
+void Net<Dtype>::CheckForwardRan(int layer_id) const {
+  const size_t stamp = forward_stamps_[layer_id];
+  if (stamp == ShapeStamp(layer_id)) return;
+  CAFFE_THROW(kGeneric) << "backward of " << DescribeLayer(layer_id) << " needs a forward pass "
+                        << (stamp == 0 ? "before it" : "after the blobs were reshaped");
+}
+
 template <typename Dtype>
 void Net<Dtype>::BackwardFromTo(int start, int end) {
   if (layers_.empty()) return;
@@ -78,12 +104,10 @@ void Net<Dtype>::BackwardFromTo(int start, int end) {
   CHECK(!plan_->keeps() || phase_ == TRAIN)
       << "a net with `keep` shares memory between blobs in the TEST phase and cannot run "
          "backward; make it without keep";
-  if (plan_->ran_fused()) {
-    // The fused pass left out what these layers would have stored for their gradients.
-    plan_->DisableFusion();
-    plan_->clear_ran_fused();
-    ForwardFromTo(0, static_cast<int>(layers_.size()) - 1);
+  for (int i = start; i >= end; --i) {
+    if (layer_need_backward_[i]) CheckForwardRan(i);
   }
+  plan_->PrepareBackward();
   for (int i = start; i >= end; --i) {
     CheckInterrupt();
     for (Callback* callback : before_backward_) callback->run(i);

@@ -51,6 +51,7 @@ void Net<Dtype>::Init(const NetParameter& in_param) {
   top_vecs_.resize(count);
   top_id_vecs_.resize(count);
   param_id_vecs_.resize(count);
+  forward_stamps_.assign(count, 0);
   set<string> available;
   map<string, int> blob_index;
   for (int layer_id = 0; layer_id < count; ++layer_id) {

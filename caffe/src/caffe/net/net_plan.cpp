@@ -147,8 +147,10 @@ void NetPlan<Dtype>::RefreshAffine(Group* group) {
 template <typename Dtype>
 int NetPlan<Dtype>::RunGroup(int layer_id, int end) {
   const int group_id = group_of_layer_[layer_id];
-  if (group_id < 0 || !FusionAllowed()) return layer_id;
+  if (group_id < 0) return layer_id;
   Group& group = groups_[group_id];
+  group.ran_fused = false;
+  if (!FusionAllowed()) return layer_id;
   if (group.last > end) return layer_id;
   for (const ChannelAffine* affine : group.affine) {
     if (!affine->is_channel_affine()) return layer_id;
@@ -171,9 +173,28 @@ int NetPlan<Dtype>::RunGroup(int layer_id, int end) {
   } catch (const std::bad_alloc&) {
     throw Error("not enough memory in " + net_->DescribeLayer(group.first), Error::kMemory);
   }
-  ran_fused_ = true;
+  group.ran_fused = true;
   AfterLayers(group.first, group.last);
   return group.last + 1;
+}
+
+/// Only the groups are repeated: data layers do not move on, and what a layer outside of them
+/// changed in place (the net's input, say) is not changed twice.
+template <typename Dtype>
+void NetPlan<Dtype>::PrepareBackward() {
+  fusion_enabled_ = false;
+  const int count = static_cast<int>(net_->layers().size());
+  for (Group& group : groups_) {
+    if (!group.ran_fused) continue;
+    group.ran_fused = false;
+    const int blob_id = net_->top_ids(group.first)[0];
+    for (int i = group.first; i < count; ++i) {
+      const auto& tops = net_->top_ids(i);
+      // Layers behind the group that go on in place belong to it here.
+      if (std::find(tops.begin(), tops.end(), blob_id) == tops.end()) continue;
+      net_->layers()[i]->Forward(net_->bottom_vecs()[i], net_->top_vecs()[i]);
+    }
+  }
 }
 
 template <typename Dtype>
