@@ -16,7 +16,10 @@ namespace caffe {
 /// Fusion (TEST phase): a host layer (Convolution) and the in-place layers directly behind it
 /// (BatchNorm, Scale, ReLU, ...) run as one call with folded weights. The blob they share
 /// ends with the value that the unfused layers leave. In a `keep` net a residual join
-/// (Eltwise SUM, ReLU) of a blob that nobody kept joins the call too.
+/// (Eltwise SUM, ReLU) of a blob that nobody kept joins the call too. In the TRAIN phase of a
+/// `keep` net such chains train folded: with statistics that do not change, convolution,
+/// BatchNorm, Scale and ReLU are one convolution with weights W' = scale * W, and the gradients
+/// of all their parameters follow from those of W' and b'.
 ///
 /// Memory: in a `keep` net all blobs draw from one arena, and a blob that is neither kept nor
 /// an input nor an output returns its memory after its last reader; in the TRAIN phase, where
@@ -39,6 +42,10 @@ class NetPlan {
   /// The net runs backward: groups that ran fused run once more, layer by layer, to leave what
   /// their gradients need, and from now on nothing runs fused.
   void PrepareBackward();
+  /// The backward of the group that ends at `layer_id` if it ran fused and begins at `end` or
+  /// later: the layer in front of it. Else `layer_id` itself; a group that the range cuts has
+  /// then run once more, layer by layer.
+  int RunGroupBackward(int layer_id, int end);
   int num_groups() const { return static_cast<int>(groups_.size()); }
 
  private:
@@ -57,11 +64,15 @@ class NetPlan {
   bool ExtendJoin(Group* group, int blob_id, int next) const;
   void FindLastUses();
   bool FusionAllowed() const;
+  bool NeedsBackward(const Group& group) const;
+  bool AcceptsGroup(const Group& group) const;
   void RefreshAffine(Group* group);
+  void PropagateAffine(const Group& group, AffineGradient* gradient) const;
 
   Net<Dtype>* net_;
   std::vector<Group> groups_;
-  std::vector<int> group_of_layer_;
+  std::vector<int> group_of_layer_;   ///< of a group's first layer: its index, else -1
+  std::vector<int> group_holding_;    ///< the group that a layer belongs to, or -1
   bool fusion_enabled_ = true;
   bool keep_ = false;
   shared_ptr<Arena> arena_;

@@ -107,9 +107,14 @@ void Net<Dtype>::BackwardFromTo(int start, int end) {
   for (int i = start; i >= end; --i) {
     if (layer_need_backward_[i]) CheckForwardRan(i);
   }
-  plan_->PrepareBackward();
+  if (phase_ == TEST) plan_->PrepareBackward();
   for (int i = start; i >= end; --i) {
     CheckInterrupt();
+    const int next = plan_->RunGroupBackward(i, end);
+    if (next < i) {
+      i = next + 1;
+      continue;
+    }
     for (Callback* callback : before_backward_) callback->run(i);
     if (layer_need_backward_[i]) {
       RefillLossWeights(i);

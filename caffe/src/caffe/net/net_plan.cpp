@@ -38,7 +38,8 @@ NetPlan<Dtype>::NetPlan(Net<Dtype>* net) : net_(net) {
     }
   }
   group_of_layer_.assign(net->layers().size(), -1);
-  fusion_enabled_ = !off && net->phase() == TEST && !net->definition().force_backward();
+  group_holding_ = group_of_layer_;
+  fusion_enabled_ = !off && (net->phase() == TEST || keep_) && !net->definition().force_backward();
   if (keep_) {
     arena_ = std::make_shared<Arena>();
     for (const string& name : net->blob_names()) {
@@ -63,6 +64,7 @@ bool NetPlan<Dtype>::ExtendInPlace(Group* group, int blob_id, int* next) const {
   if (group->epilogue.activation.kind != Activation::kNone) return false;
   if (auto* affine = dynamic_cast<ChannelAffine*>(layer)) {
     if (group->join >= 0 || !affine->is_channel_affine()) return false;
+    if (NeedsBackward(*group) && !affine->has_affine_backward()) return false;
     group->affine.push_back(affine);
   } else if (const auto* role = dynamic_cast<ActivationRole*>(layer)) {
     const Activation activation = role->activation();
@@ -80,6 +82,7 @@ bool NetPlan<Dtype>::ExtendInPlace(Group* group, int blob_id, int* next) const {
 template <typename Dtype>
 bool NetPlan<Dtype>::ExtendJoin(Group* group, int blob_id, int next) const {
   if (!keep_ || next >= static_cast<int>(net_->layers().size())) return false;
+  if (NeedsBackward(*group) || net_->layer_need_backward()[next]) return false;
   const auto& bottoms = net_->bottom_ids(next);
   const auto& tops = net_->top_ids(next);
   if (bottoms.size() != 2 || tops.size() != 1 || !IsPlainSum(*net_->layers()[next])) return false;
@@ -103,6 +106,7 @@ void NetPlan<Dtype>::FindGroups() {
     auto* host = dynamic_cast<EpilogueHost<Dtype>*>(net_->layers()[i].get());
     if (host == nullptr || net_->top_ids(i).size() != 1 || net_->bottom_ids(i).size() != 1) continue;
     if (net_->top_ids(i)[0] == net_->bottom_ids(i)[0]) continue;
+    if (net_->layers()[i]->loss(0) != Dtype(0)) continue;
     Group group;
     group.first = group.last = i;
     group.host = host;
@@ -116,6 +120,7 @@ void NetPlan<Dtype>::FindGroups() {
     }
     if (group.last == group.first) continue;
     group_of_layer_[i] = static_cast<int>(groups_.size());
+    for (int k = group.first; k <= group.last; ++k) group_holding_[k] = group_of_layer_[i];
     groups_.push_back(std::move(group));
     i = groups_.back().last;
   }
@@ -124,7 +129,23 @@ void NetPlan<Dtype>::FindGroups() {
 template <typename Dtype>
 bool NetPlan<Dtype>::FusionAllowed() const {
   return fusion_enabled_ && !net_->debug_info_ && net_->before_forward_.empty() &&
-         net_->after_forward_.empty() && Caffe::mode() == Caffe::CPU;
+         net_->after_forward_.empty() && net_->before_backward_.empty() &&
+         net_->after_backward_.empty() && Caffe::mode() == Caffe::CPU;
+}
+
+/// Whether any layer of the group runs backward when the net trains.
+template <typename Dtype>
+bool NetPlan<Dtype>::NeedsBackward(const Group& group) const {
+  if (net_->phase() == TEST) return false;
+  const auto& need = net_->layer_need_backward();
+  return std::any_of(need.begin() + group.first, need.begin() + group.last + 1,
+                     [](bool n) { return n; });
+}
+
+template <typename Dtype>
+bool NetPlan<Dtype>::AcceptsGroup(const Group& group) const {
+  return group.host->AcceptsEpilogue(group.epilogue) &&
+         (!NeedsBackward(group) || group.host->AcceptsEpilogueBackward(group.epilogue));
 }
 
 /// Folds the group's affine layers anew if one of their parameters has changed.
@@ -164,7 +185,7 @@ int NetPlan<Dtype>::RunGroup(int layer_id, int end) {
     RefreshAffine(&group);
     group.epilogue.addend =
         group.addend_blob >= 0 ? net_->blobs()[group.addend_blob].get() : nullptr;
-    if (!group.host->AcceptsEpilogue(group.epilogue)) return layer_id;
+    if (!AcceptsGroup(group)) return layer_id;
     if (arena_) top[0]->data()->set_arena(arena_);
     group.host->ForwardWithEpilogue(bottom, top, group.epilogue);
   } catch (Error& error) {
@@ -195,6 +216,58 @@ void NetPlan<Dtype>::PrepareBackward() {
       net_->layers()[i]->Forward(net_->bottom_vecs()[i], net_->top_vecs()[i]);
     }
   }
+}
+
+/// From the gradients with respect to the folded scale and shift to those of the parameters of
+/// the affine layers, last layer first.
+template <typename Dtype>
+void NetPlan<Dtype>::PropagateAffine(const Group& group, AffineGradient* gradient) const {
+  const size_t channels = gradient->scale.size();
+  vector<std::vector<double>> scales, shifts;
+  std::vector<double> scale(channels, 1.0), shift(channels, 0.0);
+  for (const ChannelAffine* affine : group.affine) {
+    scales.push_back(scale);
+    shifts.push_back(shift);
+    affine->compose_affine(&scale, &shift);
+  }
+  for (size_t i = group.affine.size(); i-- > 0;) {
+    group.affine[i]->compose_affine_backward(scales[i], shifts[i], gradient);
+  }
+}
+
+template <typename Dtype>
+int NetPlan<Dtype>::RunGroupBackward(int layer_id, int end) {
+  const int group_id = group_holding_[layer_id];
+  if (group_id < 0 || !groups_[group_id].ran_fused) return layer_id;
+  Group& group = groups_[group_id];
+  if (layer_id != group.last || group.first < end || !FusionAllowed()) {
+    group.ran_fused = false;
+    for (int i = group.first; i <= group.last; ++i) {
+      net_->layers()[i]->Forward(net_->bottom_vecs()[i], net_->top_vecs()[i]);
+    }
+    return layer_id;
+  }
+  if (!NeedsBackward(group)) return group.first - 1;
+  const auto& bottom = net_->bottom_vecs()[group.first];
+  const auto& top = net_->top_vecs()[group.first];
+  const auto& propagate_down = net_->bottom_need_backward()[group.first];
+  const bool affine_learns = std::any_of(
+      net_->layer_need_backward().begin() + group.first + 1,
+      net_->layer_need_backward().begin() + group.last + 1, [](bool n) { return n; });
+  AffineGradient gradient;
+  BeforeBackward(group.first);
+  try {
+    group.host->BackwardWithEpilogue(top, propagate_down, bottom, group.epilogue,
+                                     affine_learns && !group.affine.empty() ? &gradient : nullptr);
+    if (!gradient.scale.empty()) PropagateAffine(group, &gradient);
+  } catch (Error& error) {
+    error.AddContext("backward of " + net_->DescribeLayer(group.first) +
+                     " with the layers fused to it");
+    throw;
+  }
+  if (propagate_down[0]) bottom[0]->diff()->SyncViews();
+  AfterBackward(group.first);
+  return group.first - 1;
 }
 
 template <typename Dtype>
