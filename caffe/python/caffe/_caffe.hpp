@@ -107,18 +107,17 @@ class LongCall {
 };
 
 /// Between layers Ctrl-C is answered at once, save while one of these lives (a solver
-/// finishes its iteration): then `Poll` asks for it.
+/// finishes its iteration): then `Pending` asks for it, and `Finish` raises. A second one
+/// ends at once.
 class InterruptsDeferred {
  public:
   InterruptsDeferred();
   ~InterruptsDeferred();
-  /// True if a signal handler raised; the exception is kept for `Rethrow`.
-  static bool Poll();
-  /// Throws what `Poll` has kept.
-  static void Rethrow();
+  bool Pending() const;
+  void Finish();
 
  private:
-  bool previous_;
+  py::object deferral_;  // None outside the main thread
   DISABLE_COPY_AND_ASSIGN(InterruptsDeferred);
 };
 void InstallInterruptCheck();

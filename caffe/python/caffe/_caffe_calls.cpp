@@ -24,8 +24,6 @@ std::map<const void*, shared_ptr<Attachments>>& AllAttachments() {
 }
 
 unsigned long g_main_thread = 0;
-thread_local bool t_deferred = false;
-thread_local std::unique_ptr<py::error_already_set> t_interrupt;
 
 /// Runs Python's signal handlers; true if one raised, which then is the current error.
 bool SignalHandlersRaised() { return PyErr_CheckSignals() != 0; }
@@ -44,7 +42,7 @@ bool IsDue() {
 }
 
 void AnswerBetweenLayers() {
-  if (t_deferred || !IsMainThread() || !IsDue()) return;
+  if (!IsMainThread() || !IsDue()) return;
   py::gil_scoped_acquire gil;
   if (SignalHandlersRaised()) throw py::error_already_set();
 }
@@ -91,22 +89,35 @@ void ForgetAttachments(const void* owner) {
   forgotten->owned.clear();
 }
 
-InterruptsDeferred::InterruptsDeferred() : previous_(t_deferred) { t_deferred = true; }
-
-InterruptsDeferred::~InterruptsDeferred() { t_deferred = previous_; }
-
-bool InterruptsDeferred::Poll() {
-  if (t_interrupt) return true;
-  if (!IsMainThread()) return false;
+InterruptsDeferred::InterruptsDeferred() {
   py::gil_scoped_acquire gil;
-  if (SignalHandlersRaised()) t_interrupt = std::make_unique<py::error_already_set>();
-  return t_interrupt != nullptr;
+  if (IsMainThread()) {
+    deferral_ = py::module_::import("caffe.interrupts").attr("DeferredInterrupt")();
+  } else {
+    deferral_ = py::none();
+  }
 }
 
-void InterruptsDeferred::Rethrow() {
-  if (!t_interrupt) return;
-  const std::unique_ptr<py::error_already_set> interrupt = std::move(t_interrupt);
-  throw py::error_already_set(*interrupt);
+InterruptsDeferred::~InterruptsDeferred() {
+  py::gil_scoped_acquire gil;
+  try {
+    if (!deferral_.is_none()) deferral_.attr("restore")();
+  } catch (py::error_already_set& error) {
+    error.discard_as_unraisable("restoring the interrupt handler");
+  }
+  deferral_.release().dec_ref();
+}
+
+bool InterruptsDeferred::Pending() const {
+  if (!IsMainThread()) return false;
+  py::gil_scoped_acquire gil;
+  if (SignalHandlersRaised()) throw py::error_already_set();
+  return !deferral_.is_none() && deferral_.attr("pending").cast<bool>();
+}
+
+void InterruptsDeferred::Finish() {
+  py::gil_scoped_acquire gil;
+  if (!deferral_.is_none()) deferral_.attr("finish")();
 }
 
 void InstallInterruptCheck() {

@@ -74,13 +74,18 @@ template <typename Function>
 void RunToIterationEnd(FloatSolver& solver, Function&& function) {
   const LongCall call(&solver, solver.net().get());
   AttachmentsOf(solver.net().get())->shapes.clear();
-  const InterruptsDeferred deferred;
-  solver.SetActionFunction([] {
-    return InterruptsDeferred::Poll() ? SolverAction::STOP : SolverAction::NONE;
+  InterruptsDeferred interrupts;
+  solver.SetActionFunction([&interrupts] {
+    return interrupts.Pending() ? SolverAction::STOP : SolverAction::NONE;
   });
-  function();
+  try {
+    function();
+  } catch (...) {
+    solver.SetActionFunction(ActionCallback());
+    throw;
+  }
   solver.SetActionFunction(ActionCallback());
-  InterruptsDeferred::Rethrow();
+  interrupts.Finish();
 }
 
 void Solve(FloatSolver& solver, const py::object& resume_file) {

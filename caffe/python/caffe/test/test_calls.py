@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import caffe
+from caffe.interrupts import DeferredInterrupt
 
 CONVOLUTIONS = """layer { name: 'in' type: 'Input' top: 'y0'
   input_param { shape { dim: 1 dim: 64 dim: 128 dim: 128 } } }
@@ -123,6 +124,7 @@ def test_an_exception_in_another_thread_comes_back_there(prototxt):
 INTERRUPTED = """
 import os, signal, sys, threading, time
 import caffe
+from caffe.interrupts import DeferredInterrupt
 {setup}
 def interrupt():
     time.sleep(0.5)
@@ -168,6 +170,7 @@ def test_ctrl_c_ends_a_pass_between_layers(tmp_path):
 
 
 def test_ctrl_c_ends_a_solver_after_its_iteration(tmp_path):
+    """Though Python code, a callback, runs within the iteration."""
     (tmp_path / "net.prototxt").write_text(
         """layer { name: 'd' type: 'DummyData' top: 'x' top: 't' dummy_data_param {
           shape { dim: 64 dim: 99 } data_filler { type: 'constant' value: 1 }
@@ -184,11 +187,26 @@ def test_ctrl_c_ends_a_solver_after_its_iteration(tmp_path):
         "def make():\n"
         "    caffe.set_random_seed(1)\n"
         "    return caffe.SGDSolver('solver.prototxt')\n"
-        "solver, again = make(), make()",
+        "solver, again, seen = make(), make(), []\n"
+        "solver.add_callback(lambda: seen.append(1), lambda: seen.append(2))",
         "solver.step(1000000000)",
         "before = solver.iter; again.step(before); weights = [s.net.params['ip'][0].data"
-        " for s in (solver, again)]; print(before > 0, (weights[0] == weights[1]).all());"
+        " for s in (solver, again)]; print(before > 0, 2 * before == len(seen), (weights[0] == weights[1]).all());"
         " solver.step(2); print(solver.iter == before + 2)",
     )
     # the weights are those of whole iterations, as a run without an interrupt leaves them
-    assert out.split() == ["True", "True", "True"]
+    assert out.split() == ["True", "True", "True", "True"]
+
+
+def test_a_second_interrupt_is_answered_at_once():
+    deferred = DeferredInterrupt()
+    try:
+        signal.raise_signal(signal.SIGINT)
+        assert deferred.pending
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            deferred.finish()
+    finally:
+        deferred.restore()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
