@@ -189,8 +189,6 @@ void BindSolver(py::module_& module) {
       .def_property_readonly(
           "has_average", &FloatSolver::has_average,
           "Whether an average of the weights is kept (weight_average).")
-      .def("exchange_average", &FloatSolver::ExchangeAverage,
-           "Exchanges the train net's weights with their average; again: back.")
       .def(
           "exchange_average",
           [](FloatSolver& solver) {

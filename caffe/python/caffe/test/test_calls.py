@@ -191,7 +191,8 @@ def test_ctrl_c_ends_a_solver_after_its_iteration(tmp_path):
         "solver.add_callback(lambda: seen.append(1), lambda: seen.append(2))",
         "solver.step(1000000000)",
         "before = solver.iter; again.step(before); weights = [s.net.params['ip'][0].data"
-        " for s in (solver, again)]; print(before > 0, 2 * before == len(seen), (weights[0] == weights[1]).all());"
+        " for s in (solver, again)]; print(before > 0, 2 * before == len(seen),"
+        " (weights[0] == weights[1]).all());"
         " solver.step(2); print(solver.iter == before + 2)",
     )
     # the weights are those of whole iterations, as a run without an interrupt leaves them
