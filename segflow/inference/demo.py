@@ -195,4 +195,4 @@ def memory_estimate_mb(frame_size: tuple[int, int], sizes: list[tuple[int, int]]
 # Measured: clips of 480, 1080 and 2160 rows, and segflow_lite at 240 to 480 rows.
 _BASE_MB = 190
 _BYTES_A_FRAME_PIXEL = 85
-_BYTES_A_PASS_PIXEL = 600
+_BYTES_A_PASS_PIXEL = 520
