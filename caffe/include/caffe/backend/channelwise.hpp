@@ -90,6 +90,17 @@ std::vector<double> channel_sum(const ChannelArray& array, const Dtype* x);
 template <typename Dtype>
 std::vector<double> channel_dot(const ChannelArray& array, const Dtype* g, const Dtype* x,
                                 const Dtype* centre = nullptr);
+/// Sums over each channel of g and of g * (x - centre[c]).
+struct ChannelSums {
+  std::vector<double> g, dot;
+};
+/// Both at once, and dx = scale[c] * g unless dx is null; what Scale and BatchNorm need
+/// of a gradient, in one walk over memory. dx may be g, and may be x. `centre` may be
+/// null (0).
+template <typename Dtype>
+ChannelSums channel_affine_gradient(const ChannelArray& array, const Dtype* g,
+                                    const Dtype* x, const Dtype* centre,
+                                    const Dtype* scale, Dtype* dx);
 /// Sum of (x - mean[c])^2. `mean` is padded.
 template <typename Dtype>
 std::vector<double> channel_square_deviation(const ChannelArray& array, const Dtype* x,

@@ -87,10 +87,7 @@ CAFFE_ALWAYS_INLINE void MapLanes(std::int64_t positions, std::int64_t lanes,
 template <typename Function>
 CAFFE_ALWAYS_INLINE void MapStrip(std::int64_t positions, std::int64_t lanes,
                                   const Function& f) {
-  if (lanes == 1) {
-#pragma omp simd
-    for (std::int64_t s = 0; s < positions; ++s) f(s, 0);
-  } else if (lanes == 16) {
+  if (lanes == 16) {
     MapLanes<16>(positions, lanes, f);
   } else if (lanes == 8) {
     MapLanes<8>(positions, lanes, f);
@@ -139,72 +136,143 @@ CAFFE_ALWAYS_INLINE void SumStrip(std::int64_t positions, std::int64_t lanes,
 }
 
 // Runs strip_sum(strip, sums) for all strips and adds the results up in their order.
+// `kinds` sums are made at once, one behind the other in `sums`, `lanes` numbers each.
 template <typename StripSum>
-std::vector<double> SumStrips(const ChannelArray& array, const StripSum& strip_sum) {
+std::vector<std::vector<double>> SumStrips(const ChannelArray& array, int kinds,
+                                           const StripSum& strip_sum) {
   const Strips strips(array);
-  std::vector<double> partial(strips.count * array.lanes);
-  strips.ForEach(
-      [&](std::int64_t strip) { strip_sum(strip, &partial[strip * array.lanes]); });
-  std::vector<double> sums(array.padded_channels(), 0.);
+  const std::int64_t size = kinds * array.lanes;  // of one strip's sums
+  std::vector<double> partial(strips.count * size);
+  strips.ForEach([&](std::int64_t strip) { strip_sum(strip, &partial[strip * size]); });
+  std::vector<std::vector<double>> sums(kinds,
+                                        std::vector<double>(array.padded_channels()));
   for (std::int64_t strip = 0; strip < strips.count; ++strip) {
-    double* group = &sums[strips.group(strip) * array.lanes];
-    for (std::int64_t l = 0; l < array.lanes; ++l)
-      group[l] += partial[strip * array.lanes + l];
+    for (int kind = 0; kind < kinds; ++kind) {
+      const double* from = &partial[strip * size + kind * array.lanes];
+      double* group = &sums[kind][strips.group(strip) * array.lanes];
+      for (std::int64_t l = 0; l < array.lanes; ++l) group[l] += from[l];
+    }
   }
-  sums.resize(array.channels);
+  for (std::vector<double>& sum : sums) sum.resize(array.channels);
   return sums;
 }
 
-// The strip kernels: float in clones for several instruction sets, double in one version.
-#define CAFFE_STRIP_KERNEL(attribute, T)                                                 \
+// The strip kernels. A row (one lane) has its coefficients in registers; reads are never
+// conditional: otherwise the loops are not vectorised.
+
+template <typename T>
+CAFFE_ALWAYS_INLINE void Affine(std::int64_t n, std::int64_t lanes, const T* x,
+                                const T* a, const T* b, T* y) {
+  if (lanes == 1) {
+    const T scale = a[0], shift = b[0];
+#pragma omp simd
+    for (std::int64_t i = 0; i < n; ++i) y[i] = scale * x[i] + shift;
+    return;
+  }
+  MapStrip(n, lanes, [=](std::int64_t i, std::int64_t l) { y[i] = a[l] * x[i] + b[l]; });
+}
+
+template <typename T>
+CAFFE_ALWAYS_INLINE void Combine(std::int64_t n, std::int64_t lanes, const T* x1,
+                                 const T* a, const T* x2, const T* b, const T* c, T* y) {
+  if (lanes == 1) {
+    const T of_x1 = a[0], of_x2 = b[0], shift = c[0];
+#pragma omp simd
+    for (std::int64_t i = 0; i < n; ++i) y[i] = of_x1 * x1[i] + of_x2 * x2[i] + shift;
+    return;
+  }
+  MapStrip(n, lanes, [=](std::int64_t i, std::int64_t l) {
+    y[i] = a[l] * x1[i] + b[l] * x2[i] + c[l];
+  });
+}
+
+template <typename T>
+CAFFE_ALWAYS_INLINE void Leaky(std::int64_t n, std::int64_t lanes, const T* g, const T* x,
+                               const T* slope, T* y) {
+  if (lanes == 1) {
+    const T factor = slope[0];
+#pragma omp simd
+    for (std::int64_t i = 0; i < n; ++i) {
+      const T gradient = g[i];
+      y[i] = x[i] > 0 ? gradient : factor * gradient;
+    }
+    return;
+  }
+  MapStrip(n, lanes, [=](std::int64_t i, std::int64_t l) {
+    const T gradient = g[i], below = slope[l] * gradient;
+    y[i] = x[i] > 0 ? gradient : below;
+  });
+}
+
+template <typename T>
+CAFFE_ALWAYS_INLINE void Total(std::int64_t n, std::int64_t lanes, const T* x,
+                               double* sums) {
+  SumStrip<T>(
+      n, lanes, [=](std::int64_t i, std::int64_t) { return x[i]; }, sums);
+}
+
+template <typename T>
+CAFFE_ALWAYS_INLINE void Dot(std::int64_t n, std::int64_t lanes, const T* g, const T* x,
+                             const T* centre, double* sums) {
+  SumStrip<T>(
+      n, lanes, [=](std::int64_t i, std::int64_t l) { return g[i] * (x[i] - centre[l]); },
+      sums);
+}
+
+template <typename T>
+CAFFE_ALWAYS_INLINE void Deviation(std::int64_t n, std::int64_t lanes, const T* x,
+                                   const T* mean, double* sums) {
+  SumStrip<T>(
+      n, lanes,
+      [=](std::int64_t i, std::int64_t l) { return (x[i] - mean[l]) * (x[i] - mean[l]); },
+      sums);
+}
+
+template <typename T>
+CAFFE_ALWAYS_INLINE void NegativeDot(std::int64_t n, std::int64_t lanes, const T* g,
+                                     const T* x, double* sums) {
+  SumStrip<T>(
+      n, lanes,
+      [=](std::int64_t i, std::int64_t) {
+        const T product = g[i] * x[i];
+        return x[i] > 0 ? T(0) : product;
+      },
+      sums);
+}
+
+// The same by type: float in clones for several instruction sets, double in one version.
+#define CAFFE_STRIP_KERNELS(attribute, T)                                                \
   attribute void AffineStrip(std::int64_t n, std::int64_t lanes, const T* x, const T* a, \
                              const T* b, T* y) {                                         \
-    MapStrip(n, lanes,                                                                   \
-             [=](std::int64_t i, std::int64_t l) { y[i] = a[l] * x[i] + b[l]; });        \
+    Affine(n, lanes, x, a, b, y);                                                        \
   }                                                                                      \
   attribute void CombineStrip(std::int64_t n, std::int64_t lanes, const T* x1,           \
                               const T* a, const T* x2, const T* b, const T* c, T* y) {   \
-    MapStrip(n, lanes, [=](std::int64_t i, std::int64_t l) {                             \
-      y[i] = a[l] * x1[i] + b[l] * x2[i] + c[l];                                         \
-    });                                                                                  \
+    Combine(n, lanes, x1, a, x2, b, c, y);                                               \
   }                                                                                      \
   attribute void LeakyStrip(std::int64_t n, std::int64_t lanes, const T* g, const T* x,  \
                             const T* slope, T* y) {                                      \
-    MapStrip(n, lanes, [=](std::int64_t i, std::int64_t l) {                             \
-      y[i] = x[i] > 0 ? g[i] : slope[l] * g[i];                                          \
-    });                                                                                  \
+    Leaky(n, lanes, g, x, slope, y);                                                     \
   }                                                                                      \
-  attribute void SumStripOf(std::int64_t n, std::int64_t lanes, const T* x,              \
+  attribute void TotalStrip(std::int64_t n, std::int64_t lanes, const T* x,              \
                             double* sums) {                                              \
-    SumStrip<T>(                                                                         \
-        n, lanes, [=](std::int64_t i, std::int64_t) { return x[i]; }, sums);             \
+    Total(n, lanes, x, sums);                                                            \
   }                                                                                      \
   attribute void DotStrip(std::int64_t n, std::int64_t lanes, const T* g, const T* x,    \
                           const T* centre, double* sums) {                               \
-    SumStrip<T>(                                                                         \
-        n, lanes,                                                                        \
-        [=](std::int64_t i, std::int64_t l) { return g[i] * (x[i] - centre[l]); },       \
-        sums);                                                                           \
+    Dot(n, lanes, g, x, centre, sums);                                                   \
   }                                                                                      \
   attribute void DeviationStrip(std::int64_t n, std::int64_t lanes, const T* x,          \
                                 const T* mean, double* sums) {                           \
-    SumStrip<T>(                                                                         \
-        n, lanes,                                                                        \
-        [=](std::int64_t i, std::int64_t l) {                                            \
-          return (x[i] - mean[l]) * (x[i] - mean[l]);                                    \
-        },                                                                               \
-        sums);                                                                           \
+    Deviation(n, lanes, x, mean, sums);                                                  \
   }                                                                                      \
   attribute void NegativeDotStrip(std::int64_t n, std::int64_t lanes, const T* g,        \
                                   const T* x, double* sums) {                            \
-    SumStrip<T>(                                                                         \
-        n, lanes,                                                                        \
-        [=](std::int64_t i, std::int64_t) { return x[i] > 0 ? T(0) : g[i] * x[i]; },     \
-        sums);                                                                           \
+    NegativeDot(n, lanes, g, x, sums);                                                   \
   }
-CAFFE_STRIP_KERNEL(CAFFE_SIMD_CLONES, float)
-CAFFE_STRIP_KERNEL(, double)
-#undef CAFFE_STRIP_KERNEL
+CAFFE_STRIP_KERNELS(CAFFE_SIMD_CLONES, float)
+CAFFE_STRIP_KERNELS(, double)
+#undef CAFFE_STRIP_KERNELS
 
 }  // namespace
 
@@ -261,9 +329,9 @@ void channel_leaky_gradient(const ChannelArray& array, const Dtype* g, const Dty
 template <typename Dtype>
 std::vector<double> channel_sum(const ChannelArray& array, const Dtype* x) {
   const Strips strips(array);
-  return SumStrips(array, [&](std::int64_t strip, double* sums) {
-    SumStripOf(strips.length(strip), array.lanes, x + strips.offset(strip), sums);
-  });
+  return SumStrips(array, 1, [&](std::int64_t strip, double* sums) {
+    TotalStrip(strips.length(strip), array.lanes, x + strips.offset(strip), sums);
+  })[0];
 }
 
 template <typename Dtype>
@@ -275,31 +343,49 @@ std::vector<double> channel_dot(const ChannelArray& array, const Dtype* g, const
     centre = zeros.data();
   }
   const Strips strips(array);
-  return SumStrips(array, [&](std::int64_t strip, double* sums) {
+  return SumStrips(array, 1, [&](std::int64_t strip, double* sums) {
     const std::int64_t at = strips.offset(strip);
     DotStrip(strips.length(strip), array.lanes, g + at, x + at,
              centre + strips.group(strip) * array.lanes, sums);
-  });
+  })[0];
 }
 
 template <typename Dtype>
 std::vector<double> channel_square_deviation(const ChannelArray& array, const Dtype* x,
                                              const Dtype* mean) {
   const Strips strips(array);
-  return SumStrips(array, [&](std::int64_t strip, double* sums) {
+  return SumStrips(array, 1, [&](std::int64_t strip, double* sums) {
     DeviationStrip(strips.length(strip), array.lanes, x + strips.offset(strip),
                    mean + strips.group(strip) * array.lanes, sums);
+  })[0];
+}
+
+template <typename Dtype>
+ChannelSums channel_affine_gradient(const ChannelArray& array, const Dtype* g,
+                                    const Dtype* x, const Dtype* centre,
+                                    const Dtype* scale, Dtype* dx) {
+  const std::vector<Dtype> zeros(array.padded_channels(), Dtype(0));
+  const Strips strips(array);
+  const auto sums = SumStrips(array, 2, [&](std::int64_t strip, double* strip_sums) {
+    const std::int64_t n = strips.length(strip), at = strips.offset(strip);
+    const std::int64_t first = strips.group(strip) * array.lanes;
+    TotalStrip(n, array.lanes, g + at, strip_sums);
+    DotStrip(n, array.lanes, g + at, x + at, (centre ? centre : zeros.data()) + first,
+             strip_sums + array.lanes);
+    if (dx == nullptr) return;
+    AffineStrip(n, array.lanes, g + at, scale + first, zeros.data() + first, dx + at);
   });
+  return {sums[0], sums[1]};
 }
 
 template <typename Dtype>
 std::vector<double> channel_negative_dot(const ChannelArray& array, const Dtype* g,
                                          const Dtype* x) {
   const Strips strips(array);
-  return SumStrips(array, [&](std::int64_t strip, double* sums) {
+  return SumStrips(array, 1, [&](std::int64_t strip, double* sums) {
     const std::int64_t at = strips.offset(strip);
     NegativeDotStrip(strips.length(strip), array.lanes, g + at, x + at, sums);
-  });
+  })[0];
 }
 
 #define CAFFE_INSTANTIATE_CHANNELWISE(T)                                               \
@@ -313,6 +399,8 @@ std::vector<double> channel_negative_dot(const ChannelArray& array, const Dtype*
   template std::vector<double> channel_sum<T>(const ChannelArray&, const T*);          \
   template std::vector<double> channel_dot<T>(const ChannelArray&, const T*, const T*, \
                                               const T*);                               \
+  template ChannelSums channel_affine_gradient<T>(const ChannelArray&, const T*,       \
+                                                  const T*, const T*, const T*, T*);   \
   template std::vector<double> channel_square_deviation<T>(const ChannelArray&,        \
                                                            const T*, const T*);        \
   template std::vector<double> channel_negative_dot<T>(const ChannelArray&, const T*,  \

@@ -32,7 +32,8 @@ void AbsValLayer<Dtype>::Backward_cpu(const vector<Blob<Dtype>*>& top,
   const Dtype *g = pass.in[0], *x = pass.in[1];
   Dtype* dx = pass.out;
   for_each_index(pass.count, [=](std::int64_t i) {
-    dx[i] = x[i] > 0 ? g[i] : x[i] < 0 ? -g[i] : Dtype(0);
+    const Dtype gradient = g[i], value = x[i];
+    dx[i] = value > 0 ? gradient : value < 0 ? -gradient : Dtype(0);
   });
 }
 

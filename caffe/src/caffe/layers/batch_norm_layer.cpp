@@ -178,14 +178,13 @@ void BatchNormLayer<Dtype>::BackwardBatch(const Blob<Dtype>& top, Blob<Dtype>* b
   const vector<double>& spread =
       in_place ? ones : batch_.inverse_deviation;  // y = spread (x - centre)
   const auto padded_centre = array.template pad<Dtype>(centre.data());
-  const vector<double> sum = channel_sum(array, pass.in[0]);
-  const vector<double> dot =
-      channel_dot(array, pass.in[0], pass.in[1], padded_centre.data());
+  const ChannelSums sums = channel_affine_gradient<Dtype>(
+      array, pass.in[0], pass.in[1], padded_centre.data(), nullptr, nullptr);
   vector<double> of_x(channels_), constant(channels_);
   for (int c = 0; c < channels_; ++c) {
     const double factor = batch_.inverse_deviation[c];
-    of_x[c] = -factor * spread[c] * spread[c] * dot[c] / values;
-    constant[c] = -factor * sum[c] / values - of_x[c] * centre[c];
+    of_x[c] = -factor * spread[c] * spread[c] * sums.dot[c] / values;
+    constant[c] = -factor * sums.g[c] / values - of_x[c] * centre[c];
   }
   channel_combine(array, pass.in[0],
                   array.template pad<Dtype>(batch_.inverse_deviation.data()).data(),

@@ -33,7 +33,8 @@ void ClipLayer<Dtype>::Forward_cpu(const vector<Blob<Dtype>*>& bottom,
   const Dtype* x = pass.in[0];
   Dtype* y = pass.out;
   for_each_index(pass.count, [=](std::int64_t i) {
-    const Dtype bounded = x[i] > upper ? upper : x[i];
+    const Dtype value = x[i];
+    const Dtype bounded = value > upper ? upper : value;
     y[i] = bounded < lower ? lower : bounded;
   });
   if (lower > 0 || upper < 0) pass.ZeroTail();
@@ -50,13 +51,13 @@ void ClipLayer<Dtype>::Backward_cpu(const vector<Blob<Dtype>*>& top,
   Dtype* dx = pass.out;
   if (bottom[0] == top[0]) {  // x is y: a value at a bound may have come from beyond it
     for_each_index(pass.count, [=](std::int64_t i) {
-      const Dtype gradient = g[i];  // read in any case: a choice of values, not a branch
-      dx[i] = (x[i] > lower) & (x[i] < upper) ? gradient : Dtype(0);
+      const Dtype gradient = g[i], value = x[i];  // read in any case: so it is vectorised
+      dx[i] = (value > lower) & (value < upper) ? gradient : Dtype(0);
     });
   } else {
     for_each_index(pass.count, [=](std::int64_t i) {
-      const Dtype gradient = g[i];
-      dx[i] = (x[i] >= lower) & (x[i] <= upper) ? gradient : Dtype(0);
+      const Dtype gradient = g[i], value = x[i];
+      dx[i] = (value >= lower) & (value <= upper) ? gradient : Dtype(0);
     });
   }
 }

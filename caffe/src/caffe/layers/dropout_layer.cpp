@@ -28,26 +28,53 @@ struct Mask {
   }
 };
 
-// y[i] = x[i] * factor where the mask keeps position first + i * step, else 0.
-template <typename Dtype>
-CAFFE_ALWAYS_INLINE void Apply(const Mask& mask, std::int64_t count, std::uint32_t first,
-                               std::uint32_t step, Dtype factor, const Dtype* x,
-                               Dtype* y) {
+// A run of an array: the value of position s and lane l is number s * lanes + l in memory
+// and number first + s * position_step + l * lane_step of the row-major array.
+struct Run {
+  std::int64_t positions;
+  int lanes;
+  std::uint32_t first, position_step, lane_step;
+};
+
+// y = x * factor where the mask keeps the value, else 0.
+template <int kLanes, typename Dtype>
+CAFFE_ALWAYS_INLINE void Apply(const Mask& mask, const Run& run, Dtype factor,
+                               const Dtype* x, Dtype* y) {
+  for (std::int64_t s = 0; s < run.positions; ++s) {
+    const std::uint32_t at =
+        run.first + static_cast<std::uint32_t>(s) * run.position_step;
 #pragma omp simd
-  for (std::int64_t i = 0; i < count; ++i) {
-    const bool keeps = mask.keeps(first + static_cast<std::uint32_t>(i) * step);
-    y[i] = keeps ? x[i] * factor : Dtype(0);
+    for (int l = 0; l < kLanes; ++l) {
+      const Dtype value = x[s * kLanes + l] * factor;
+      const bool keeps = mask.keeps(at + static_cast<std::uint32_t>(l) * run.lane_step);
+      y[s * kLanes + l] = keeps ? value : Dtype(0);
+    }
   }
 }
 
-CAFFE_SIMD_CLONES void ApplyMask(const Mask mask, std::int64_t count, std::uint32_t first,
-                                 std::uint32_t step, float factor, const float* x,
-                                 float* y) {
-  Apply(mask, count, first, step, factor, x, y);
+template <typename Dtype>
+CAFFE_ALWAYS_INLINE void ApplyToRow(const Mask& mask, const Run& run, Dtype factor,
+                                    const Dtype* x, Dtype* y) {
+#pragma omp simd
+  for (std::int64_t i = 0; i < run.positions; ++i) {
+    const Dtype value = x[i] * factor;
+    y[i] = mask.keeps(run.first + static_cast<std::uint32_t>(i)) ? value : Dtype(0);
+  }
 }
-void ApplyMask(const Mask mask, std::int64_t count, std::uint32_t first,
-               std::uint32_t step, double factor, const double* x, double* y) {
-  Apply(mask, count, first, step, factor, x, y);
+
+CAFFE_SIMD_CLONES void ApplyMask(const Mask mask, const Run run, float factor,
+                                 const float* x, float* y) {
+  if (run.lanes == 16) {
+    Apply<16>(mask, run, factor, x, y);
+  } else if (run.lanes == 8) {
+    Apply<8>(mask, run, factor, x, y);
+  } else {
+    ApplyToRow(mask, run, factor, x, y);
+  }
+}
+void ApplyMask(const Mask mask, const Run run, double factor, const double* x,
+               double* y) {
+  ApplyToRow(mask, run, factor, x, y);
 }
 
 template <typename Dtype>
@@ -55,22 +82,26 @@ void DropValues(const ElementwisePass<Dtype>& pass, const Mask& mask, Dtype fact
   const BlockedLayout& layout = pass.layout;
   if (!layout.valid()) {
     parallel_ranges(pass.count, 1 << 14, [&](std::int64_t begin, std::int64_t end) {
-      ApplyMask(mask, end - begin, static_cast<std::uint32_t>(begin), 1, factor,
-                pass.in[0] + begin, pass.out + begin);
+      ApplyMask(mask, Run{end - begin, 1, static_cast<std::uint32_t>(begin), 1, 0},
+                factor, pass.in[0] + begin, pass.out + begin);
     });
     return;
   }
-  const std::int64_t positions =
-      static_cast<std::int64_t>(layout.num) * layout.blocks() * layout.spatial;
-  parallel_ranges(positions, 1 << 10, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t p = begin; p < end; ++p) {
-      const std::int64_t row = p / layout.spatial, s = p % layout.spatial;
+  constexpr std::int64_t kPositions = 512;  // of one piece of work
+  const std::int64_t pieces = (layout.spatial + kPositions - 1) / kPositions;
+  const std::int64_t rows = static_cast<std::int64_t>(layout.num) * layout.blocks();
+  parallel_ranges(rows * pieces, 2, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const std::int64_t row = i / pieces, s = i % pieces * kPositions;
       const std::int64_t n = row / layout.blocks(), b = row % layout.blocks();
       const std::int64_t first =
           (n * layout.channels + b * layout.block) * layout.spatial + s;
-      ApplyMask(mask, layout.block, static_cast<std::uint32_t>(first),
-                static_cast<std::uint32_t>(layout.spatial), factor,
-                pass.in[0] + p * layout.block, pass.out + p * layout.block);
+      const std::int64_t at = (row * layout.spatial + s) * layout.block;
+      ApplyMask(mask,
+                Run{std::min(kPositions, layout.spatial - s), layout.block,
+                    static_cast<std::uint32_t>(first), 1,
+                    static_cast<std::uint32_t>(layout.spatial)},
+                factor, pass.in[0] + at, pass.out + at);
     }
   });
 }

@@ -170,15 +170,39 @@ void EltwiseLayer<Dtype>::BackwardMaximum(const Blob<Dtype>& top, int wanted,
   const Operands<Dtype> pass(inputs, bottom[wanted]->diff().get(), top);
   Dtype* dx = pass.out;
   const Dtype* g = pass.in[0];
-  const Dtype* const* x = pass.in.data() + 1;
-  const int inputs_count = static_cast<int>(bottom.size());
-  parallel_ranges(pass.count, 1 << 13, [=](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      int winner = x[0][i] > x[1][i] ? 0 : 1;
-      for (int k = 2; k < inputs_count; ++k) {
-        if (x[k][i] > x[winner][i]) winner = k;
+  if (bottom.size() == 2) {
+    const Dtype *a = pass.in[1], *b = pass.in[2];
+    const bool first = wanted == 0;
+    for_each_index(pass.count, [=](std::int64_t i) {
+      const Dtype gradient = g[i];
+      dx[i] = (a[i] > b[i]) == first ? gradient : Dtype(0);
+    });
+    return;
+  }
+  constexpr std::int64_t kPiece = 1024;
+  parallel_ranges(pass.count, 4 * kPiece, [&](std::int64_t first, std::int64_t last) {
+    Dtype best[kPiece];
+    int winner[kPiece];
+    for (std::int64_t begin = first; begin < last; begin += kPiece) {
+      const std::int64_t length = std::min(kPiece, last - begin);
+      const Dtype *a = pass.in[1] + begin, *b = pass.in[2] + begin;
+      for (std::int64_t i = 0; i < length; ++i) {
+        const Dtype u = a[i], v = b[i];
+        best[i] = u > v ? u : v;
+        winner[i] = u > v ? 0 : 1;
       }
-      dx[i] = winner == wanted ? g[i] : Dtype(0);
+      for (int k = 2; k < static_cast<int>(bottom.size()); ++k) {
+        const Dtype* x = pass.in[k + 1] + begin;
+        for (std::int64_t i = 0; i < length; ++i) {
+          const Dtype value = x[i];
+          winner[i] = value > best[i] ? k : winner[i];
+          best[i] = value > best[i] ? value : best[i];
+        }
+      }
+      for (std::int64_t i = 0; i < length; ++i) {
+        const Dtype gradient = g[begin + i];
+        dx[begin + i] = winner[i] == wanted ? gradient : Dtype(0);
+      }
     }
   });
 }

@@ -17,12 +17,13 @@ constexpr std::int64_t kPiece = 1024;
 template <typename Dtype, typename Use>
 void WithExponentials(std::int64_t count, const Dtype* x, const Use& use) {
   parallel_ranges(count, 4 * kPiece, [&](std::int64_t first, std::int64_t last) {
+    const Use local(use);
     Dtype e[kPiece] = {};
     for (std::int64_t begin = first; begin < last; begin += kPiece) {
       const std::int64_t length = std::min(kPiece, last - begin);
       for (std::int64_t i = 0; i < length; ++i) e[i] = std::min(x[begin + i], Dtype(0));
       vector_exp(length, e, e);
-      use(begin, length, e);
+      local(begin, length, e);
     }
   });
 }
@@ -36,12 +37,13 @@ void ELULayer<Dtype>::Forward_cpu(const vector<Blob<Dtype>*>& bottom,
   const auto pass = forward_pass(*bottom[0], top[0]);
   const Dtype* x = pass.in[0];
   Dtype* y = pass.out;
-  WithExponentials(
-      pass.count, x, [=](std::int64_t begin, std::int64_t count, const Dtype* e) {
-        for (std::int64_t i = 0; i < count; ++i) {
-          y[begin + i] = x[begin + i] > 0 ? x[begin + i] : alpha * (e[i] - 1);
-        }
-      });
+  WithExponentials(pass.count, x,
+                   [=](std::int64_t begin, std::int64_t count, const Dtype* e) {
+                     for (std::int64_t i = 0; i < count; ++i) {
+                       const Dtype value = x[begin + i], below = alpha * (e[i] - 1);
+                       y[begin + i] = value > 0 ? value : below;
+                     }
+                   });
 }
 
 template <typename Dtype>
@@ -58,14 +60,16 @@ void ELULayer<Dtype>::Backward_cpu(const vector<Blob<Dtype>*>& top,
                       << " cannot run backward in place: the sign "
                       << "of its input is lost. Give its top another name";
     for_each_index(pass.count, [=](std::int64_t i) {
-      dx[i] = x[i] > 0 ? g[i] : (alpha + x[i]) * g[i];
+      const Dtype gradient = g[i], value = x[i];
+      dx[i] = value > 0 ? gradient : (alpha + value) * gradient;
     });
     return;
   }
   WithExponentials(
       pass.count, x, [=](std::int64_t begin, std::int64_t count, const Dtype* e) {
         for (std::int64_t i = 0; i < count; ++i) {
-          dx[begin + i] = x[begin + i] > 0 ? g[begin + i] : alpha * e[i] * g[begin + i];
+          const Dtype gradient = g[begin + i], below = alpha * e[i] * gradient;
+          dx[begin + i] = x[begin + i] > 0 ? gradient : below;
         }
       });
 }

@@ -22,11 +22,15 @@ void ReLULayer<Dtype>::Forward_cpu(const vector<Blob<Dtype>*>& bottom,
   Dtype* y = pass.out;
   // NaN stays NaN, as in max(x, 0).
   if (slope == Dtype(0)) {
-    for_each_index(pass.count,
-                   [=](std::int64_t i) { y[i] = x[i] < 0 ? Dtype(0) : x[i]; });
+    for_each_index(pass.count, [=](std::int64_t i) {
+      const Dtype value = x[i];
+      y[i] = value < 0 ? Dtype(0) : value;
+    });
   } else {
-    for_each_index(pass.count,
-                   [=](std::int64_t i) { y[i] = x[i] < 0 ? slope * x[i] : x[i]; });
+    for_each_index(pass.count, [=](std::int64_t i) {
+      const Dtype value = x[i];
+      y[i] = value < 0 ? slope * value : value;
+    });
   }
 }
 
@@ -44,11 +48,16 @@ void ReLULayer<Dtype>::Backward_cpu(const vector<Blob<Dtype>*>& top,
   const Dtype *g = pass.in[0], *x = pass.in[1];
   Dtype* dx = pass.out;
   if (slope == Dtype(0)) {
-    for_each_index(pass.count,
-                   [=](std::int64_t i) { dx[i] = x[i] > 0 ? g[i] : Dtype(0); });
+    for_each_index(pass.count, [=](std::int64_t i) {
+      const Dtype gradient =
+          g[i];  // read in any case: a conditional read is not vectorised
+      dx[i] = x[i] > 0 ? gradient : Dtype(0);
+    });
   } else {
-    for_each_index(pass.count,
-                   [=](std::int64_t i) { dx[i] = x[i] > 0 ? g[i] : slope * g[i]; });
+    for_each_index(pass.count, [=](std::int64_t i) {
+      const Dtype gradient = g[i];
+      dx[i] = x[i] > 0 ? gradient : slope * gradient;
+    });
   }
 }
 

@@ -129,24 +129,28 @@ void ScaleLayer<Dtype>::Backward_cpu(const vector<Blob<Dtype>*>& top,
       span_layout(*bottom[0], axis_, factor_axes_));
   const ChannelArray array = span_array(*bottom[0], axis_, factor_axes_, layout);
   const Dtype* g = read_memory<Dtype>(top[0]->diff().get(), layout);
-  const auto add_to = [](const vector<double>& sums, bool overwrite, Dtype* diff) {
-    for (size_t c = 0; c < sums.size(); ++c) {
-      diff[c] = (overwrite ? Dtype(0) : diff[c]) + static_cast<Dtype>(sums[c]);
-    }
-  };
-  if (bias_term_ && this->param_propagate_down(bias_index_)) {
-    add_to(channel_sum(array, g), false, this->blobs_[bias_index_]->mutable_cpu_diff());
-  }
-  if (NeedsFactorGradient(bottom, propagate_down)) {
+  const auto factors = array.template pad<Dtype>(factor(bottom)->cpu_data());
+  const bool factor_learns = NeedsFactorGradient(bottom, propagate_down);
+  const bool bias_learns = bias_term_ && this->param_propagate_down(bias_index_);
+  Dtype* dx = propagate_down[0] ? overwrite_memory<Dtype>(bottom[0]->diff().get(), layout)
+                                : nullptr;
+  ChannelSums sums;
+  if (factor_learns) {
     const Blob<Dtype>& input = bottom[0] == top[0] ? input_ : *bottom[0];
     const Dtype* x = read_memory<Dtype>(input.data().get(), layout);
-    add_to(channel_dot(array, g, x), factor_is_bottom(bottom),
-           factor(bottom)->mutable_cpu_diff());
+    sums = channel_affine_gradient<Dtype>(array, g, x, nullptr, factors.data(), dx);
+  } else {
+    if (bias_learns) sums.g = channel_sum(array, g);
+    if (dx != nullptr) channel_affine<Dtype>(array, g, factors.data(), nullptr, dx);
   }
-  if (propagate_down[0]) {
-    const auto factors = array.template pad<Dtype>(factor(bottom)->cpu_data());
-    channel_affine<Dtype>(array, g, factors.data(), nullptr,
-                          overwrite_memory<Dtype>(bottom[0]->diff().get(), layout));
+  const auto add_to = [](const vector<double>& values, bool overwrite, Dtype* diff) {
+    for (size_t c = 0; c < values.size(); ++c) {
+      diff[c] = (overwrite ? Dtype(0) : diff[c]) + static_cast<Dtype>(values[c]);
+    }
+  };
+  if (bias_learns) add_to(sums.g, false, this->blobs_[bias_index_]->mutable_cpu_diff());
+  if (factor_learns) {
+    add_to(sums.dot, factor_is_bottom(bottom), factor(bottom)->mutable_cpu_diff());
   }
 }
 

@@ -86,19 +86,22 @@ void SoftIoULossLayer<Dtype>::Backward_cpu(const vector<Blob<Dtype>*>& top,
   const auto weights = positions_.weights();
   const std::int64_t length = bottom[0]->count(1);
   const double scale = static_cast<double>(top[0]->cpu_diff()[0]) / bottom[0]->shape(0);
-  parallel_ranges(bottom[0]->count(), 4096, [&](std::int64_t begin, std::int64_t end) {
-    vector_sigmoid(end - begin, logits + begin, diff + begin);
-    for (std::int64_t i = begin; i < end; ++i) {
-      const Overlap& overlap = overlaps_[i / length];
-      // d loss / d p = w ((1 - y) I / U^2 - y / U)
-      const Dtype of_label = static_cast<Dtype>(-scale / overlap.union_);
-      const Dtype of_rest = static_cast<Dtype>(scale * overlap.intersection /
-                                               (overlap.union_ * overlap.union_));
-      const Dtype p = diff[i], y = labels[i];
-      diff[i] =
-          weights(static_cast<int>(i)) * (y * of_label + (1 - y) * of_rest) * p * (1 - p);
-    }
-  });
+  for (int n = 0; n < bottom[0]->shape(0); ++n) {
+    // d loss / d p = w ((1 - y) I / U^2 - y / U)
+    const Overlap& overlap = overlaps_[n];
+    const Dtype of_label = static_cast<Dtype>(-scale / overlap.union_);
+    const Dtype of_rest = static_cast<Dtype>(scale * overlap.intersection /
+                                             (overlap.union_ * overlap.union_));
+    const std::int64_t first = n * length;
+    parallel_ranges(length, 4096, [&](std::int64_t begin, std::int64_t end) {
+      vector_sigmoid(end - begin, logits + first + begin, diff + first + begin);
+      for (std::int64_t i = first + begin; i < first + end; ++i) {
+        const Dtype p = diff[i], y = labels[i];
+        diff[i] = weights(static_cast<int>(i)) * (y * of_label + (1 - y) * of_rest) * p *
+                  (1 - p);
+      }
+    });
+  }
 }
 
 INSTANTIATE_CLASS(SoftIoULossLayer);

@@ -6,8 +6,13 @@
 
 #include "caffe/layer_factory.hpp"
 #include "caffe/util/parallel_sum.hpp"
+#include "caffe/util/vector_math.hpp"
 
 namespace caffe {
+
+namespace {
+constexpr int kPiece = 1024;
+}
 
 template <typename Dtype>
 void SoftmaxWithLossLayer<Dtype>::LayerSetUp(const vector<Blob<Dtype>*>& bottom,
@@ -84,18 +89,23 @@ void SoftmaxWithLossLayer<Dtype>::Forward_cpu(const vector<Blob<Dtype>*>& bottom
   const Dtype *prob = prob_.cpu_data(), *labels = bottom[1]->cpu_data();
   const auto weights = positions_.weights();
   const std::int64_t inner = inner_;
-  const double loss =
-      parallel_sum(bottom[1]->count(), [&](std::int64_t begin, std::int64_t end) {
-        double sum = 0;
-        for (std::int64_t i = begin; i < end; ++i) {
-          if (positions_.ignores(labels[i])) continue;
-          const int position = static_cast<int>(i);
-          const int c = class_of_label(labels[i], position, classes_);
-          const Dtype p = prob[(i / inner * classes_ + c) * inner + i % inner];
-          sum -= weights(position) * std::log(std::max(p, Dtype(FLT_MIN)));
-        }
-        return sum;
-      });
+  const auto piece_loss = [&](std::int64_t begin, std::int64_t end) {
+    Dtype log_prob[kPiece] = {};  // ignored positions: ln 1
+    for (std::int64_t i = begin; i < end; ++i) {
+      log_prob[i - begin] = 1;
+      if (positions_.ignores(labels[i])) continue;
+      const int c = class_of_label(labels[i], static_cast<int>(i), classes_);
+      const Dtype p = prob[(i / inner * classes_ + c) * inner + i % inner];
+      log_prob[i - begin] = std::max(p, Dtype(FLT_MIN));
+    }
+    vector_log(end - begin, log_prob, log_prob);
+    double sum = 0;
+    for (std::int64_t i = begin; i < end; ++i) {
+      sum -= weights(static_cast<int>(i)) * log_prob[i - begin];
+    }
+    return sum;
+  };
+  const double loss = parallel_sum(bottom[1]->count(), piece_loss, kPiece);
   normalizer_ = Normalizer(*bottom[1]);
   top[0]->mutable_cpu_data()[0] = static_cast<Dtype>(loss / normalizer_);
   if (top.size() > 1) top[1]->ShareData(prob_);

@@ -14,12 +14,13 @@ constexpr std::int64_t kPiece = 1024;
 template <typename Dtype, typename Use>
 void WithSigmoids(std::int64_t count, const Dtype* x, Dtype beta, const Use& use) {
   parallel_ranges(count, 4 * kPiece, [&](std::int64_t first, std::int64_t last) {
+    const Use local(use);
     Dtype s[kPiece] = {};
     for (std::int64_t begin = first; begin < last; begin += kPiece) {
       const std::int64_t length = std::min(kPiece, last - begin);
       for (std::int64_t i = 0; i < length; ++i) s[i] = beta * x[begin + i];
       vector_sigmoid(length, s, s);
-      use(begin, length, s);
+      local(begin, length, s);
     }
   });
 }
