@@ -71,6 +71,8 @@ class SyncedMemory {
   /// Gives all memory back. Until somebody writes again, reading throws "not kept".
   void Release(const shared_ptr<const string>& blob_name);
   bool released() const { return released_name_ != nullptr; }
+  /// The memory is about to be written again: from now on it may be asked for.
+  void Reclaim() { released_name_.reset(); }
   /// Bytes held on the host, in all forms.
   size_t held_bytes() const;
 

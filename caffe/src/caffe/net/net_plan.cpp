@@ -275,7 +275,10 @@ void NetPlan<Dtype>::BeforeLayer(int layer_id) {
   if (!arena_) return;
   const auto& tops = net_->top_vecs()[layer_id];
   net_->layers()[layer_id]->Reshape(net_->bottom_vecs()[layer_id], tops);
-  for (Blob<Dtype>* top : tops) top->data()->set_arena(arena_);
+  for (Blob<Dtype>* top : tops) {
+    top->data()->set_arena(arena_);
+    top->data()->Reclaim();  // a layer may look at its tops before it writes them
+  }
 }
 
 template <typename Dtype>
