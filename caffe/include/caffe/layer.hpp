@@ -107,6 +107,10 @@ class Layer {
   void SetNet(Net<Dtype>* net) { net_ = net; }
   Net<Dtype>* GetNet() const { return net_; }
   virtual bool AllowBackward() const { return true; }
+  /// A layer that takes stored parameters in its own way, of whatever number and shape; the
+  /// net then does not compare them with the layer's blobs.
+  virtual bool DoesUseCustomCopyBlobs() const { return false; }
+  virtual void CustomCopyBlobs(const vector<Blob<float>*>& /*source*/) {}
 
  protected:
   LayerParameter layer_param_;

@@ -68,6 +68,9 @@ struct ResampleTaps {
   std::vector<int> runs;
 
   static ResampleTaps Make(const ResampleAxis& axis);
+  /// Any rows: the first input and the weights of each output.
+  static ResampleTaps Of(int in, const std::vector<int>& first,
+                         const std::vector<std::vector<double>>& weights);
   /// The adjoint: gathers for each input pixel what it gave.
   ResampleTaps Transposed() const;
 

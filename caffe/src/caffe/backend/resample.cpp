@@ -16,10 +16,28 @@ void ResampleTaps<Dtype>::FindRuns() {
 }
 
 template <typename Dtype>
-ResampleTaps<Dtype> ResampleTaps<Dtype>::Make(const ResampleAxis& axis) {
+ResampleTaps<Dtype> ResampleTaps<Dtype>::Of(int in, const std::vector<int>& first,
+                                            const std::vector<std::vector<double>>& weights) {
   ResampleTaps taps;
-  taps.in = axis.in;
-  taps.out = axis.out;
+  taps.in = in;
+  taps.out = static_cast<int>(first.size());
+  taps.first = first;
+  for (const std::vector<double>& row : weights) {
+    taps.length.push_back(static_cast<int>(row.size()));
+    taps.most = std::max(taps.most, taps.length.back());
+  }
+  taps.weight.assign(static_cast<std::size_t>(taps.most) * taps.out, 0);
+  for (int o = 0; o < taps.out; ++o) {
+    std::copy(weights[o].begin(), weights[o].end(),
+              taps.weight.begin() + static_cast<std::ptrdiff_t>(o) * taps.most);
+  }
+  taps.FindRuns();
+  return taps;
+}
+
+template <typename Dtype>
+ResampleTaps<Dtype> ResampleTaps<Dtype>::Make(const ResampleAxis& axis) {
+  std::vector<int> firsts;
   std::vector<std::vector<double>> weights(axis.out);
   for (int o = 0; o < axis.out; ++o) {
     int first = axis.first(o), last = axis.last(o);
@@ -31,17 +49,9 @@ ResampleTaps<Dtype> ResampleTaps<Dtype>::Make(const ResampleAxis& axis) {
       sum += weights[o].back();
     }
     for (double& weight : weights[o]) weight /= sum;
-    taps.first.push_back(first);
-    taps.length.push_back(last - first + 1);
-    taps.most = std::max(taps.most, taps.length.back());
+    firsts.push_back(first);
   }
-  taps.weight.assign(static_cast<std::size_t>(taps.most) * axis.out, 0);
-  for (int o = 0; o < axis.out; ++o) {
-    std::copy(weights[o].begin(), weights[o].end(),
-              taps.weight.begin() + std::size_t{1} * o * taps.most);
-  }
-  taps.FindRuns();
-  return taps;
+  return Of(axis.in, firsts, weights);
 }
 
 template <typename Dtype>

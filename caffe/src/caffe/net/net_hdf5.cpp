@@ -47,6 +47,19 @@ void Net<Dtype>::LoadNetFromHDF5(const string& filename) {
     if (!PathExists(data, layer_names_[layer])) continue;
     const Hdf5Handle group(H5Gopen2(data, layer_names_[layer].c_str(), H5P_DEFAULT), H5Gclose,
                        filename + ":data/" + layer_names_[layer]);
+    if (layers_[layer]->DoesUseCustomCopyBlobs()) {
+      vector<shared_ptr<Blob<float>>> stored;
+      vector<Blob<float>*> pointers;
+      for (int j = 0; PathExists(group, std::to_string(j)); ++j) {
+        stored.push_back(std::make_shared<Blob<float>>());
+        hdf5_load_nd_dataset(group, std::to_string(j).c_str(), 0, kMaxBlobAxes,
+                             stored.back().get(), true);
+        pointers.push_back(stored.back().get());
+      }
+      layers_[layer]->CustomCopyBlobs(pointers);
+      weight_report_.loaded.push_back(layer_names_[layer]);
+      continue;
+    }
     CHECK(!PathExists(group, std::to_string(blobs.size())) || blobs.empty())
         << filename << ": layer '" << layer_names_[layer] << "' has more blobs than the net's "
         << blobs.size();

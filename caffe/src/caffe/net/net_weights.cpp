@@ -74,6 +74,35 @@ string CopyStored(const StoredBlob& stored, const string& layer, size_t index,
   return problem.str();
 }
 
+/// Blobs of a file as they are stored.
+vector<shared_ptr<Blob<float>>> LoadedBlobs(const vector<StoredBlob>& stored,
+                                            const string& layer) {
+  vector<shared_ptr<Blob<float>>> blobs;
+  for (const StoredBlob& from : stored) {
+    blobs.push_back(std::make_shared<Blob<float>>(
+        vector<int>(from.shape.begin(), from.shape.end())));
+    CHECK_EQ(static_cast<size_t>(blobs.back()->count()), from.data_count)
+        << "layer '" << layer << "': the file holds " << from.data_count
+        << " values for a blob of shape " << blobs.back()->shape_string();
+    from.CopyData(blobs.back()->mutable_cpu_data());
+  }
+  return blobs;
+}
+
+template <typename Dtype>
+void CustomCopy(const vector<shared_ptr<Blob<float>>>& stored, Layer<Dtype>* layer) {
+  vector<Blob<float>*> pointers;
+  for (const auto& blob : stored) pointers.push_back(blob.get());
+  layer->CustomCopyBlobs(pointers);
+}
+
+template <typename Dtype>
+bool SameShapes(const vector<shared_ptr<Blob<Dtype>>>& a,
+                const vector<shared_ptr<Blob<Dtype>>>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const auto& x, const auto& y) { return x->shape() == y->shape(); });
+}
+
 }  // namespace
 
 template <typename Dtype>
@@ -105,6 +134,16 @@ void Net<Dtype>::CopyLayer(const LayerParameter& source, vector<string>* mismatc
   const auto found = layer_names_index_.find(source.name());
   if (found == layer_names_index_.end()) {
     if (source.blobs_size() > 0) weight_report_.skipped.push_back(source.name());
+    return;
+  }
+  if (layers_[found->second]->DoesUseCustomCopyBlobs()) {
+    vector<shared_ptr<Blob<float>>> stored;
+    for (const BlobProto& proto : source.blobs()) {
+      stored.push_back(std::make_shared<Blob<float>>());
+      stored.back()->FromProto(proto);
+    }
+    CustomCopy(stored, layers_[found->second].get());
+    weight_report_.loaded.push_back(source.name());
     return;
   }
   const auto& blobs = layers_[found->second]->blobs();
@@ -163,6 +202,11 @@ void Net<Dtype>::CopyTrainedLayersFromBinaryProto(const string& trained_filename
         if (!stored.empty()) weight_report_.skipped.push_back(layer_name);
         continue;
       }
+      if (layers_[found->second]->DoesUseCustomCopyBlobs()) {
+        CustomCopy(LoadedBlobs(stored, layer_name), layers_[found->second].get());
+        weight_report_.loaded.push_back(layer_name);
+        continue;
+      }
       const auto& blobs = layers_[found->second]->blobs();
       if (blobs.size() != stored.size()) {
         std::ostringstream text;
@@ -197,6 +241,15 @@ void Net<Dtype>::ShareTrainedLayersWith(const Net* other) {
     }
     const auto& source = other->layers()[i]->blobs();
     auto& target = layers_[found->second]->blobs();
+    if (layers_[found->second]->DoesUseCustomCopyBlobs() && !SameShapes(source, target)) {
+      vector<shared_ptr<Blob<float>>> stored;
+      for (const auto& blob : source) {
+        stored.push_back(std::make_shared<Blob<float>>(blob->shape()));
+        std::copy_n(blob->cpu_data(), blob->count(), stored.back()->mutable_cpu_data());
+      }
+      CustomCopy(stored, layers_[found->second].get());
+      continue;
+    }
     CHECK_EQ(target.size(), source.size())
         << "Incompatible number of blobs for layer " << source_name;
     for (size_t j = 0; j < target.size(); ++j) {
