@@ -56,6 +56,8 @@ def write_stage_files(
     )
     net = read_net(folder.net_file(stage.kind))
     set_data(net, recipe, stage, say)
+    if not net.keep:
+        net.keep.append("")  # only outputs are read: share memory, train statistics folded
     solver = read_solver(folder.solver_file(stage.kind))
     set_solver(solver, recipe, stage, files)
     _write(files.net, net)
