@@ -30,7 +30,7 @@ struct PoolShape {
 };
 
 /// `planes` planes of `lanes` interleaved channels each (1: row-major; the block of a blocked
-/// layout otherwise). `mask` gets y * width + x of the first maximum in row-major order, -1
+/// layout otherwise, in float). `mask` gets y * width + x of the first maximum in row-major order, -1
 /// where the window holds none; it may be null.
 template <typename Dtype>
 void max_pool_forward(const PoolShape& shape, std::int64_t planes, int lanes, const Dtype* in,

@@ -2,6 +2,9 @@
 #include "caffe/backend/pooling.hpp"
 
 #include <cfloat>
+#include <climits>
+#include <type_traits>
+#include <vector>
 
 #include "caffe/util/parallel_for.hpp"
 #include "caffe/util/simd.hpp"
@@ -10,33 +13,68 @@ namespace caffe {
 
 namespace {
 
-template <typename Dtype, int kLanes>
-CAFFE_ALWAYS_INLINE void max_row(const PoolShape& s, int y, const Dtype* in, Dtype* out,
-                                 int* mask) {
+// Maxima of `kLanes` channels side by side, as vectors of them.
+template <int kLanes, bool kMask>
+CAFFE_ALWAYS_INLINE void max_row_of_lanes(const PoolShape& s, int y, const float* in,
+                                          float* out, int* mask) {
+  typedef float Values __attribute__((vector_size(kLanes * sizeof(float))));
+  typedef int Indices __attribute__((vector_size(kLanes * sizeof(int))));
   const PoolShape::Span rows = s.rows(y);
   for (int x = 0; x < s.pooled_width; ++x) {
     const PoolShape::Span columns = s.columns(x);
-    Dtype best[kLanes];
-    int index[kLanes];
     const bool empty = rows.empty() || columns.empty();
-    for (int c = 0; c < kLanes; ++c) {
-      best[c] = empty ? Dtype(0) : Dtype(-FLT_MAX);
-      index[c] = -1;
-    }
+    Values best = Values{} + (empty ? 0.f : -FLT_MAX);
+    Indices index = Indices{} - 1;
     for (int h = rows.begin; h < rows.end; ++h) {
       for (int w = columns.begin; w < columns.end; ++w) {
         const int at = h * s.width + w;
-        const Dtype* value = in + std::int64_t{at} * kLanes;
-        for (int c = 0; c < kLanes; ++c) {
-          index[c] = value[c] > best[c] ? at : index[c];
-          best[c] = value[c] > best[c] ? value[c] : best[c];
-        }
+        Values value;
+        __builtin_memcpy(&value, in + std::int64_t{at} * kLanes, sizeof(value));
+        if (kMask) index = value > best ? Indices{} + at : index;
+        best = value > best ? value : best;
       }
     }
-    for (int c = 0; c < kLanes; ++c) out[x * kLanes + c] = best[c];
-    if (mask != nullptr) {
-      for (int c = 0; c < kLanes; ++c) mask[x * kLanes + c] = index[c];
+    __builtin_memcpy(out + x * kLanes, &best, sizeof(best));
+    if (kMask) __builtin_memcpy(mask + x * kLanes, &index, sizeof(index));
+  }
+}
+
+// Row-major: the maxima of the window's columns first, along whole rows. Of equal values the
+// one that comes first in row-major order is the maximum.
+template <typename Dtype>
+CAFFE_ALWAYS_INLINE void max_row(const PoolShape& s, int y, const Dtype* in, Dtype* out,
+                                 int* mask, Dtype* __restrict column_best,
+                                 int* __restrict column_row) {
+  const PoolShape::Span rows = s.rows(y);
+  for (int w = 0; w < s.width; ++w) {
+    column_best[w] = Dtype(-FLT_MAX);
+    column_row[w] = INT_MAX;
+  }
+  for (int h = rows.begin; h < rows.end; ++h) {
+    const Dtype* __restrict row = in + std::int64_t{h} * s.width;
+    const int width = s.width;
+#pragma omp simd
+    for (int w = 0; w < width; ++w) {
+      const bool higher = row[w] > column_best[w];
+      column_row[w] = higher ? h : column_row[w];
+      column_best[w] = higher ? row[w] : column_best[w];
     }
+  }
+  for (int x = 0; x < s.pooled_width; ++x) {
+    const PoolShape::Span columns = s.columns(x);
+    const bool empty = rows.empty() || columns.empty();
+    Dtype best = empty ? Dtype(0) : Dtype(-FLT_MAX);
+    int at_row = INT_MAX, at_column = 0;
+    for (int w = columns.begin; w < columns.end; ++w) {
+      // Without a branch: which one is the maximum cannot be foretold.
+      const bool better = (column_best[w] > best) |
+                          ((column_best[w] == best) & (column_row[w] < at_row));
+      best = better ? column_best[w] : best;
+      at_row = better ? column_row[w] : at_row;
+      at_column = better ? w : at_column;
+    }
+    out[x] = best;
+    if (mask != nullptr) mask[x] = at_row == INT_MAX ? -1 : at_row * s.width + at_column;
   }
 }
 
@@ -79,11 +117,9 @@ CAFFE_ALWAYS_INLINE void average_diff_row(const PoolShape& s, int y, const Dtype
 
 // The instruction set is chosen for whole functions that are no templates.
 #define DEFINE_POOL_ROWS(Dtype)                                                              \
-  CAFFE_SIMD_CLONES void max_rows(const PoolShape& s, int y, int lanes, const Dtype* in,      \
-                                  Dtype* out, int* mask) {                                    \
-    if (lanes == 16) return max_row<Dtype, 16>(s, y, in, out, mask);                          \
-    if (lanes == 8) return max_row<Dtype, 8>(s, y, in, out, mask);                            \
-    max_row<Dtype, 1>(s, y, in, out, mask);                                                   \
+  CAFFE_SIMD_CLONES void max_row_plain(const PoolShape& s, int y, const Dtype* in,            \
+                                       Dtype* out, int* mask, Dtype* best, int* row) {        \
+    max_row<Dtype>(s, y, in, out, mask, best, row);                                           \
   }                                                                                           \
   CAFFE_SIMD_CLONES void average_rows(const PoolShape& s, int y, int lanes, const Dtype* in,  \
                                       Dtype* out) {                                           \
@@ -102,22 +138,27 @@ DEFINE_POOL_ROWS(float)
 DEFINE_POOL_ROWS(double)
 #undef DEFINE_POOL_ROWS
 
+CAFFE_SIMD_CLONES void max_row_blocked(const PoolShape& s, int y, int lanes, const float* in,
+                                       float* out, int* mask) {
+  if (lanes == 16) {
+    if (mask != nullptr) return max_row_of_lanes<16, true>(s, y, in, out, mask);
+    return max_row_of_lanes<16, false>(s, y, in, out, mask);
+  }
+  if (mask != nullptr) return max_row_of_lanes<8, true>(s, y, in, out, mask);
+  max_row_of_lanes<8, false>(s, y, in, out, mask);
+}
+
 // Pieces of a million values at most keep short poolings on one thread.
 std::int64_t grain(std::int64_t work_per_item) {
   return std::max<std::int64_t>(1, (1 << 14) / std::max<std::int64_t>(1, work_per_item));
 }
 
-// Calls body(plane, y) for every row of outputs.
+// Calls body(begin, end) for pieces of all rows of outputs; row i is row i % pooled_height of
+// plane i / pooled_height.
 template <typename Body>
-void for_each_output_row(const PoolShape& s, std::int64_t planes, int lanes,
-                         const Body& body) {
+void for_output_rows(const PoolShape& s, std::int64_t planes, int lanes, const Body& body) {
   const std::int64_t window = std::int64_t{s.kernel_h} * s.kernel_w;
-  parallel_ranges(planes * s.pooled_height, grain(window * s.pooled_width * lanes),
-                  [&](std::int64_t begin, std::int64_t end) {
-                    for (std::int64_t i = begin; i < end; ++i) {
-                      body(i / s.pooled_height, static_cast<int>(i % s.pooled_height));
-                    }
-                  });
+  parallel_ranges(planes * s.pooled_height, grain(window * s.pooled_width * lanes), body);
 }
 
 }  // namespace
@@ -125,10 +166,22 @@ void for_each_output_row(const PoolShape& s, std::int64_t planes, int lanes,
 template <typename Dtype>
 void max_pool_forward(const PoolShape& s, std::int64_t planes, int lanes, const Dtype* in,
                       Dtype* out, int* mask) {
-  for_each_output_row(s, planes, lanes, [&](std::int64_t plane, int y) {
-    const std::int64_t at = (plane * s.pooled_plane() + std::int64_t{y} * s.pooled_width) * lanes;
-    max_rows(s, y, lanes, in + plane * s.plane() * lanes, out + at,
-             mask != nullptr ? mask + at : nullptr);
+  for_output_rows(s, planes, lanes, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<Dtype> column_best(lanes == 1 ? s.width : 0);
+    std::vector<int> column_row(column_best.size());
+    for (std::int64_t i = begin; i < end; ++i) {
+      const Dtype* plane = in + i / s.pooled_height * s.plane() * lanes;
+      const int y = static_cast<int>(i % s.pooled_height);
+      const std::int64_t at = i * s.pooled_width * lanes;
+      int* row_mask = mask != nullptr ? mask + at : nullptr;
+      if constexpr (std::is_same<Dtype, float>::value) {
+        if (lanes > 1) {
+          max_row_blocked(s, y, lanes, plane, out + at, row_mask);
+          continue;
+        }
+      }
+      max_row_plain(s, y, plane, out + at, row_mask, column_best.data(), column_row.data());
+    }
   });
 }
 
@@ -153,9 +206,12 @@ void max_pool_backward(const PoolShape& s, std::int64_t planes, int lanes,
 template <typename Dtype>
 void average_pool_forward(const PoolShape& s, std::int64_t planes, int lanes, const Dtype* in,
                           Dtype* out) {
-  for_each_output_row(s, planes, lanes, [&](std::int64_t plane, int y) {
-    average_rows(s, y, lanes, in + plane * s.plane() * lanes,
-                 out + (plane * s.pooled_plane() + std::int64_t{y} * s.pooled_width) * lanes);
+  for_output_rows(s, planes, lanes, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      average_rows(s, static_cast<int>(i % s.pooled_height), lanes,
+                   in + i / s.pooled_height * s.plane() * lanes,
+                   out + i * s.pooled_width * lanes);
+    }
   });
 }
 
