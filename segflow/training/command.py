@@ -27,7 +27,7 @@ _RECIPE_OPTIONS = (
     "joint_iters size batch seed lr lr_policy warm_up weight_average surgery"
 ).split()
 #: those that a resumed training may change: its length
-_LENGTHS = ("rounds", "seg_iters", "flow_iters", "joint_iters")
+_LENGTHS = ("rounds", "flow_first", "seg_iters", "flow_iters", "joint_iters")
 
 
 def main(arguments: Sequence[str] | None = None, description: str | None = None) -> int:
