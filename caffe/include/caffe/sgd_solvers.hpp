@@ -34,6 +34,7 @@ class SGDSolver : public Solver<Dtype> {
   void SnapshotSolverState(const string& model_filename) override;
   virtual void SnapshotSolverStateToBinaryProto(const string& model_filename);
   virtual void SnapshotSolverStateToHDF5(const string& model_filename);
+  void CheckHistorySize(const string& state_file, size_t found) const;
   void RestoreSolverStateFromHDF5(const string& state_file) override;
   void RestoreSolverStateFromBinaryProto(const string& state_file) override;
   /// Adds a second group of history blobs (AdaDelta, Adam).

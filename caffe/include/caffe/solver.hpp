@@ -43,6 +43,8 @@ class Solver {
   virtual void Solve(const char* resume_file = nullptr);
   inline void Solve(const string& resume_file) { Solve(resume_file.c_str()); }
   void Step(int iters);
+  /// Goes on from a solver state. After an error everything is as it was before. The weights
+  /// are looked for where the state says, then in the state's own folder.
   void Restore(const char* resume_file);
   /// Writes model and state; the files appear complete or not at all.
   void Snapshot();
@@ -84,7 +86,10 @@ class Solver {
   string SnapshotToBinaryProto();
   string SnapshotToHDF5();
   void SnapshotSideState(const string& state_filename);
-  void RestoreSideState(const string& state_filename);
+  /// Nothing was stored beside the state if `side` is null.
+  void RestoreSideState(const string& path, const SolverSideState* side);
+  /// The weights file that a state names, wherever it is now.
+  string FindWeights(const string& recorded, const string& state_filename) const;
   void TestAll();
   void Test(const int test_net_id = 0);
   void DisplayOutputBlobs(const int net_id);

@@ -92,8 +92,8 @@ template <typename Dtype>
 void Net<Dtype>::CheckForwardRan(int layer_id) const {
   const size_t stamp = forward_stamps_[layer_id];
   if (stamp == ShapeStamp(layer_id)) return;
-  CAFFE_THROW(kGeneric) << "backward of " << DescribeLayer(layer_id) << " needs a forward pass "
-                        << (stamp == 0 ? "before it" : "after the blobs were reshaped");
+  CAFFE_THROW(kValue) << "backward of " << DescribeLayer(layer_id) << " needs a forward pass "
+                        << (stamp == 0 ? "before it" : "after its blobs were reshaped");
 }
 
 template <typename Dtype>

@@ -29,21 +29,35 @@ void SGDSolver<Dtype>::SnapshotSolverStateToBinaryProto(const string& model_file
 }
 
 template <typename Dtype>
+void SGDSolver<Dtype>::CheckHistorySize(const string& state_file, size_t found) const {
+  if (found == history_.size()) return;
+  const size_t params = this->net_->learnable_params().size();
+  const char* of = found == params       ? "SGD, Nesterov, AdaGrad or RMSProp with this net"
+                   : found == 2 * params ? "AdaDelta or Adam with this net"
+                                         : "another net";
+  CAFFE_THROW(kValue) << state_file << ": incorrect length of history blobs: the state holds "
+                      << found << " (as of " << of << "), solver type " << this->type()
+                      << " needs " << history_.size();
+}
+
+template <typename Dtype>
 void SGDSolver<Dtype>::RestoreSolverStateFromBinaryProto(const string& state_file) {
   SolverState state;
   ReadProtoFromBinaryFileOrDie(state_file, &state);
-  CHECK_EQ(state.history_size(), history_.size())
-      << state_file << ": incorrect length of history blobs (a state of another net or solver)";
+  CheckHistorySize(state_file, state.history_size());
+  vector<shared_ptr<Blob<Dtype>>> restored;
   for (size_t i = 0; i < history_.size(); ++i) {
     const BlobProto& proto = state.history(static_cast<int>(i));
-    CHECK(history_[i]->ShapeEquals(proto))
+    CHECK_VALUE(history_[i]->ShapeEquals(proto))
         << state_file << ": history blob " << i << " does not have the shape "
         << history_[i]->shape_string() << " of its parameter";
+    restored.push_back(std::make_shared<Blob<Dtype>>(history_[i]->shape()));
+    restored.back()->FromProto(proto, false);
   }
-  if (state.has_learned_net()) this->net_->CopyTrainedLayersFrom(state.learned_net());
-  for (size_t i = 0; i < history_.size(); ++i) {
-    history_[i]->FromProto(state.history(static_cast<int>(i)), false);
+  if (state.has_learned_net()) {
+    this->net_->CopyTrainedLayersFrom(this->FindWeights(state.learned_net(), state_file));
   }
+  history_.swap(restored);
   this->iter_ = state.iter();
   this->current_step_ = state.current_step();
   LOG(INFO) << "SGDSolver: restored iteration " << this->iter_ << " from " << state_file;
@@ -100,17 +114,22 @@ template <typename Dtype>
 void SGDSolver<Dtype>::RestoreSolverStateFromHDF5(const string& state_file) {
   const File file(H5Fopen(state_file.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), state_file);
   const Group history(H5Gopen2(file, "history", H5P_DEFAULT), state_file + ":history");
-  CHECK_EQ(hdf5_get_num_links(history), history_.size())
-      << state_file << ": incorrect length of history blobs (a state of another net or solver)";
-  if (H5Lexists(file, "learned_net", H5P_DEFAULT) > 0) {
-    this->net_->CopyTrainedLayersFrom(hdf5_load_string(file, "learned_net"));
-  }
+  CheckHistorySize(state_file, hdf5_get_num_links(history));
+  vector<shared_ptr<Blob<Dtype>>> restored;
   for (size_t i = 0; i < history_.size(); ++i) {
+    restored.push_back(std::make_shared<Blob<Dtype>>(history_[i]->shape()));
     hdf5_load_nd_dataset<Dtype>(history, std::to_string(i).c_str(), 0, kMaxBlobAxes,
-                                history_[i].get());
+                                restored.back().get());
   }
-  this->iter_ = hdf5_load_int(file, "iter");
-  this->current_step_ = hdf5_load_int(file, "current_step");
+  const int iter = hdf5_load_int(file, "iter");
+  const int current_step = hdf5_load_int(file, "current_step");
+  if (H5Lexists(file, "learned_net", H5P_DEFAULT) > 0) {
+    this->net_->CopyTrainedLayersFrom(
+        this->FindWeights(hdf5_load_string(file, "learned_net"), state_file));
+  }
+  history_.swap(restored);
+  this->iter_ = iter;
+  this->current_step_ = current_step;
 }
 
 #else
@@ -128,6 +147,7 @@ void SGDSolver<Dtype>::RestoreSolverStateFromHDF5(const string& state_file) {
 
 #define CAFFE_INSTANTIATE_STATE(Dtype)                                              \
   template void SGDSolver<Dtype>::SnapshotSolverState(const string&);               \
+  template void SGDSolver<Dtype>::CheckHistorySize(const string&, size_t) const;    \
   template void SGDSolver<Dtype>::SnapshotSolverStateToBinaryProto(const string&);  \
   template void SGDSolver<Dtype>::SnapshotSolverStateToHDF5(const string&);         \
   template void SGDSolver<Dtype>::RestoreSolverStateFromBinaryProto(const string&); \

@@ -318,11 +318,11 @@ void Solver<Dtype>::Test(const int test_net_id) {
   const int iterations = param_.test_iter(test_net_id);
   for (int i = 0; i < iterations; ++i) {
     SolverAction::Enum request = GetRequestedAction();
-    while (request != SolverAction::NONE) {
-      if (request == SolverAction::SNAPSHOT) Snapshot();
-      if (request == SolverAction::STOP) requested_early_exit_ = true;
+    while (request == SolverAction::SNAPSHOT) {
+      Snapshot();
       request = GetRequestedAction();
     }
+    if (request == SolverAction::STOP) requested_early_exit_ = true;
     if (requested_early_exit_) {
       LOG(INFO) << "Test interrupted.";
       return;

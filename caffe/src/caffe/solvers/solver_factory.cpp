@@ -3,6 +3,7 @@
 
 #include "caffe/solver.hpp"
 #include "caffe/util/edit_distance.hpp"
+#include "caffe/util/upgrade_proto.hpp"
 
 namespace caffe {
 
@@ -20,6 +21,11 @@ void SolverRegistry<Dtype>::AddCreator(const string& type, Creator creator) {
 
 template <typename Dtype>
 Solver<Dtype>* SolverRegistry<Dtype>::CreateSolver(const SolverParameter& param) {
+  if (SolverNeedsTypeUpgrade(param)) {
+    SolverParameter upgraded = param;
+    CHECK(UpgradeSolverType(&upgraded)) << "solver_type cannot be upgraded";
+    return CreateSolver(upgraded);
+  }
   const auto found = Registry().find(param.type());
   if (found != Registry().end()) return found->second(param);
   std::ostringstream known;

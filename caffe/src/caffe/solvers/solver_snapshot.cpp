@@ -1,6 +1,7 @@
 // Snapshots of a solver, restoring them, and the averaged weights.
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <sstream>
 
@@ -19,6 +20,34 @@ bool EndsWith(const string& text, const string& ending) {
   return text.size() >= ending.size() &&
          text.compare(text.size() - ending.size(), ending.size(), ending) == 0;
 }
+
+using LayerStates = google::protobuf::RepeatedPtrField<SolverSideState::LayerState>;
+
+/// Layers of test nets are stored behind those of the train net, under this and their name.
+string TestNetPrefix(size_t index) { return "test_net[" + std::to_string(index) + "]/"; }
+
+/// What the net's data layers would go on from.
+template <typename Dtype>
+void StoreLayerStates(const Net<Dtype>& net, const string& prefix, LayerStates* states) {
+  for (size_t i = 0; i < net.layers().size(); ++i) {
+    const string state = net.layers()[i]->GetState();
+    if (state.empty()) continue;
+    auto* entry = states->Add();
+    entry->set_layer(prefix + net.layer_names()[i]);
+    entry->set_state(state);
+  }
+}
+
+template <typename Dtype>
+void LoadLayerStates(const LayerStates& states, const string& prefix, Net<Dtype>* net) {
+  for (const auto& entry : states) {
+    if (entry.layer().compare(0, prefix.size(), prefix) != 0) continue;
+    const string layer = entry.layer().substr(prefix.size());
+    if (net->has_layer(layer)) net->layer_by_name(layer)->SetState(entry.state());
+  }
+}
+
+bool IsThere(const string& path) { return access(path.c_str(), F_OK) == 0; }
 
 template <typename Dtype>
 void ExchangeData(Blob<Dtype>* a, Blob<Dtype>* b) {
@@ -89,26 +118,27 @@ void Solver<Dtype>::SnapshotSideState(const string& state_filename) {
   side.set_smoothed_loss(smoothed_loss_);
   side.set_window_start(window_start_);
   for (const auto& blob : average_) blob->ToProto(side.add_average());
-  for (size_t i = 0; i < net_->layers().size(); ++i) {
-    const string state = net_->layers()[i]->GetState();
-    if (state.empty()) continue;
-    auto* entry = side.add_layer_state();
-    entry->set_layer(net_->layer_names()[i]);
-    entry->set_state(state);
+  StoreLayerStates(*net_, "", side.mutable_layer_state());
+  for (size_t i = 0; i < test_nets_.size(); ++i) {
+    StoreLayerStates(*test_nets_[i], TestNetPrefix(i), side.mutable_layer_state());
   }
   WriteProtoToBinaryFile(side, state_filename + ".side");
 }
 
 template <typename Dtype>
-void Solver<Dtype>::RestoreSideState(const string& state_filename) {
-  const string path = state_filename + ".side";
-  if (access(path.c_str(), R_OK) != 0) {
-    LOG(WARNING) << path << " is not there: the run goes on with fresh random numbers and data";
+void Solver<Dtype>::RestoreSideState(const string& path, const SolverSideState* stored) {
+  const auto begin_average_anew = [this] {
+    for (size_t i = 0; i < average_.size(); ++i) {
+      average_[i]->CopyFrom(*net_->learnable_params()[i]);
+    }
+  };
+  if (stored == nullptr || stored->iter() != iter_) {
+    begin_average_anew();
+    LOG(WARNING) << path << (stored == nullptr ? " is not there" : " is of another iteration")
+                 << ": the run goes on with fresh random numbers and from the start of the data";
     return;
   }
-  SolverSideState side;
-  ReadProtoFromBinaryFileOrDie(path, &side);
-  CHECK_EQ(side.iter(), iter_) << path << " belongs to another iteration than its state";
+  const SolverSideState& side = *stored;
   std::istringstream random(side.random_state());
   random >> *caffe_rng();
   losses_.assign(side.losses().begin(), side.losses().end());
@@ -121,28 +151,69 @@ void Solver<Dtype>::RestoreSideState(const string& state_filename) {
       average_[i]->FromProto(side.average(static_cast<int>(i)), false);
     }
   } else {
-    for (size_t i = 0; i < average_.size(); ++i) {
-      average_[i]->CopyFrom(*net_->learnable_params()[i]);
-    }
+    begin_average_anew();
   }
-  for (const auto& entry : side.layer_state()) {
-    if (!net_->has_layer(entry.layer())) {
-      LOG(WARNING) << path << ": layer '" << entry.layer() << "' is not in the net";
-      continue;
-    }
-    net_->layer_by_name(entry.layer())->SetState(entry.state());
+  LoadLayerStates(side.layer_state(), "", net_.get());
+  for (size_t i = 0; i < test_nets_.size(); ++i) {
+    LoadLayerStates(side.layer_state(), TestNetPrefix(i), test_nets_[i].get());
   }
 }
 
 template <typename Dtype>
+string Solver<Dtype>::FindWeights(const string& recorded, const string& state_filename) const {
+  if (IsThere(recorded)) return recorded;
+  const string beside = state_filename.substr(0, state_filename.rfind('/') + 1) +
+                        recorded.substr(recorded.rfind('/') + 1);
+  if (!IsThere(beside)) {
+    CAFFE_THROW(kFileNotFound) << state_filename << ": its weights are neither at " << recorded
+                               << ", where it was written, nor beside it at " << beside;
+  }
+  LOG(INFO) << "Weights of " << state_filename << " are taken from " << beside;
+  return beside;
+}
+
+namespace {
+
+/// People give the .caffemodel where the .solverstate is meant.
+void RefuseWeightsFile(const string& path) {
+  const size_t ending = path.rfind(".caffemodel");
+  if (ending == string::npos || !IsThere(path)) return;
+  const string state = path.substr(0, ending) + ".solverstate" +
+                       path.substr(ending + sizeof(".caffemodel") - 1);
+  CAFFE_THROW(kValue) << path << " is a weights file: to resume, give the solver state"
+                      << (IsThere(state) ? " beside it, " + state : string(" (.solverstate)"))
+                      << "; to start a new run from these weights use --weights (`weights` in the "
+                         "solver)";
+}
+
+}  // namespace
+
+template <typename Dtype>
 void Solver<Dtype>::Restore(const char* resume_file) {
   const string path(resume_file);
-  if (EndsWith(path, ".h5")) {
-    RestoreSolverStateFromHDF5(path);
-  } else {
-    RestoreSolverStateFromBinaryProto(path);
+  RefuseWeightsFile(path);
+  const string side_path = path + ".side";
+  SolverSideState side;
+  const bool has_side = IsThere(side_path);
+  if (has_side) ReadProtoFromBinaryFileOrDie(side_path, &side);
+  vector<shared_ptr<Blob<Dtype>>> before;
+  for (const Blob<Dtype>* param : net_->learnable_params()) {
+    before.push_back(std::make_shared<Blob<Dtype>>(param->shape()));
+    before.back()->CopyFrom(*param);
   }
-  RestoreSideState(path);
+  try {
+    if (EndsWith(path, ".h5")) {
+      RestoreSolverStateFromHDF5(path);
+    } else {
+      RestoreSolverStateFromBinaryProto(path);
+    }
+  } catch (...) {
+    for (size_t i = 0; i < before.size(); ++i) {
+      net_->learnable_params()[i]->CopyFrom(*before[i]);
+    }
+    throw;
+  }
+  RestoreSideState(side_path, has_side ? &side : nullptr);
 }
 
 template <typename Dtype>
@@ -174,7 +245,8 @@ void Solver<Dtype>::ExchangeAverage() {
   template string Solver<Dtype>::SnapshotToBinaryProto();                 \
   template string Solver<Dtype>::SnapshotToHDF5();                        \
   template void Solver<Dtype>::SnapshotSideState(const string&);          \
-  template void Solver<Dtype>::RestoreSideState(const string&);           \
+  template void Solver<Dtype>::RestoreSideState(const string&, const SolverSideState*); \
+  template string Solver<Dtype>::FindWeights(const string&, const string&) const; \
   template void Solver<Dtype>::Restore(const char*);                      \
   template void Solver<Dtype>::UpdateAverage();                           \
   template void Solver<Dtype>::ExchangeAverage();
