@@ -90,8 +90,9 @@ def tolerance(model: str, name: str, largest: float, folded: bool) -> float:
     return relative * largest + 1e-6
 
 
-def compare(net: caffe.Net, model: str, folder: Path, case: str, folded: bool,
-            only: str | None = None) -> int:
+def compare(
+    net: caffe.Net, model: str, folder: Path, case: str, folded: bool, only: str | None = None
+) -> int:
     """Compares the blobs of a case; the number of blobs compared."""
     arrays = np.load(folder / "golden.npz")
     compared = 0
@@ -206,9 +207,7 @@ def test_half_precision_weights_are_the_rounded_ones(shared: Shared) -> None:
 
 
 @pytest.mark.parametrize("name", ["cifar10_quick_v1", "cifar10_quick_h5", "lenet_small_v2"])
-def test_a_published_solver_state_is_restored(
-    name: str, shared: Shared, tmp_path: Path
-) -> None:
+def test_a_published_solver_state_is_restored(name: str, shared: Shared, tmp_path: Path) -> None:
     """The states name their weights by a path of another machine: they lie beside the state."""
     folder = shared(f"models/legacy/{name}")
     with (folder.parent / "solverstates.csv").open(newline="") as file:

@@ -1,4 +1,5 @@
 // The `caffe` program: train, test, time, device_query.
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -234,6 +235,7 @@ int Run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);  // a log whose reader has gone does not end a training
   caffe::GlobalInit(&argc, &argv);
   try {
     return Run(argc, argv);

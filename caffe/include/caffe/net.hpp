@@ -155,6 +155,7 @@ class Net {
   void AppendAutomaticTops(int layer_id, LayerParameter* param);
   void AppendParam(const NetParameter& param, int layer_id, int param_id);
   void ResolveBackward(bool force_backward);
+  string FindInPlaceConflict() const;
 
   // Running (net.cpp).
   Dtype ForwardLayer(int layer_id);
@@ -210,6 +211,7 @@ class Net {
   int iter_ = 0;
   WeightReport weight_report_;
   std::unique_ptr<NetPlan<Dtype>> plan_;
+  string in_place_conflict_;  ///< why this net cannot run backward, or nothing
   vector<size_t> forward_stamps_;  ///< of the shapes at each layer's last forward; 0: none yet
   vector<Callback*> before_forward_;
   vector<Callback*> after_forward_;

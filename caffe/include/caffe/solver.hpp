@@ -96,6 +96,9 @@ class Solver {
   void UpdateSmoothedLoss(Dtype loss, int start_iter, int average_loss);
   void CheckLossIsFinite(Dtype loss);
   void UpdateAverage();
+  vector<string> LayersWithoutGradient() const;
+  /// Once, when training starts (blocked_gradients.cpp).
+  void WarnOfBlockedGradients();
 
   SolverParameter param_;
   int iter_ = 0;
@@ -110,6 +113,7 @@ class Solver {
   vector<shared_ptr<Blob<Dtype>>> average_;
   ActionCallback action_request_function_;
   bool requested_early_exit_ = false;
+  bool gradients_checked_ = false;
   Timer iteration_timer_;
   float iterations_last_ = 0;
 

@@ -8,9 +8,10 @@
 
 namespace caffe {
 
-/// While it lives, SIGINT and SIGHUP are noted instead of ending the process; the
-/// handlers that were there before come back with its destruction. One at a time: a
-/// second is an Error.
+/// While it lives, SIGINT and SIGHUP are noted instead of ending the process, and SIGTERM,
+/// which job schedulers send, counts as SIGINT. Where SIGINT means stop, a second one ends
+/// the process at once. The handlers that were there before come back with its destruction.
+/// One at a time: a second handler is an Error.
 class SignalHandler {
  public:
   SignalHandler(SolverAction::Enum SIGINT_action, SolverAction::Enum SIGHUP_action);
@@ -24,7 +25,7 @@ class SignalHandler {
                                        SolverAction::Enum on_sighup);
 
   SolverAction::Enum on_sigint_, on_sighup_;
-  struct sigaction previous_sigint_, previous_sighup_;
+  struct sigaction previous_sigint_, previous_sighup_, previous_sigterm_;
 
   DISABLE_COPY_AND_ASSIGN(SignalHandler);
 };

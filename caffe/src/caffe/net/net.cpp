@@ -104,6 +104,7 @@ void Net<Dtype>::BackwardFromTo(int start, int end) {
   CHECK(!plan_->keeps() || phase_ == TRAIN)
       << "a net with `keep` shares memory between blobs in the TEST phase and cannot run "
          "backward; make it without keep";
+  CHECK_VALUE(in_place_conflict_.empty()) << in_place_conflict_;
   for (int i = start; i >= end; --i) {
     if (layer_need_backward_[i]) CheckForwardRan(i);
   }

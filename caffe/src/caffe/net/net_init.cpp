@@ -69,6 +69,11 @@ void Net<Dtype>::Init(const NetParameter& in_param) {
     }
   }
   ResolveBackward(definition_.force_backward());
+  in_place_conflict_ = FindInPlaceConflict();
+  // A net that only runs forward may overwrite what it will.
+  CHECK_VALUE(in_place_conflict_.empty() ||
+              (phase_ == TEST && !definition_.force_backward()))
+      << in_place_conflict_;
 
   for (const string& blob_name : available) {  // a set: byte-wise alphabetical, as in BVLC
     LOG_IF(INFO, Caffe::root_solver()) << "This network produces output " << blob_name;

@@ -1,4 +1,4 @@
-// Noting SIGINT and SIGHUP in flags that the solver asks for.
+// Noting SIGINT, SIGTERM and SIGHUP in flags that the solver asks for.
 #include "caffe/util/signal_handler.h"
 
 #include <atomic>
@@ -10,11 +10,22 @@ namespace {
 
 volatile std::sig_atomic_t g_got_sigint = 0;
 volatile std::sig_atomic_t g_got_sighup = 0;
+volatile std::sig_atomic_t g_stop_was_asked_for = 0;
+volatile std::sig_atomic_t g_sigint_stops = 0;
 std::atomic<bool> g_hooked{false};
 
 void note_signal(int signal) {
-  if (signal == SIGINT) g_got_sigint = 1;
-  if (signal == SIGHUP) g_got_sighup = 1;
+  if (signal == SIGHUP) {
+    g_got_sighup = 1;
+    return;
+  }
+  if (g_sigint_stops != 0 && g_stop_was_asked_for != 0) {  // whoever asks twice is in a hurry
+    std::signal(signal, SIG_DFL);
+    std::raise(signal);
+    return;
+  }
+  g_stop_was_asked_for = 1;
+  g_got_sigint = 1;
 }
 
 void install(int signal, struct sigaction* previous) {
@@ -40,14 +51,17 @@ SignalHandler::SignalHandler(SolverAction::Enum SIGINT_action,
                              SolverAction::Enum SIGHUP_action)
     : on_sigint_(SIGINT_action), on_sighup_(SIGHUP_action) {
   CHECK(!g_hooked.exchange(true)) << "Already hooked up signal handlers.";
-  g_got_sigint = g_got_sighup = 0;
+  g_got_sigint = g_got_sighup = g_stop_was_asked_for = 0;
+  g_sigint_stops = SIGINT_action == SolverAction::STOP ? 1 : 0;
   install(SIGHUP, &previous_sighup_);
   install(SIGINT, &previous_sigint_);
+  install(SIGTERM, &previous_sigterm_);
 }
 
 SignalHandler::~SignalHandler() {
   sigaction(SIGHUP, &previous_sighup_, nullptr);
   sigaction(SIGINT, &previous_sigint_, nullptr);
+  sigaction(SIGTERM, &previous_sigterm_, nullptr);
   g_hooked = false;
 }
 

@@ -160,6 +160,7 @@ void Solver<Dtype>::Step(int iters) {
   }
   resumed_ = false;
   requested_early_exit_ = false;
+  WarnOfBlockedGradients();
   iteration_timer_.Start();
   iterations_last_ = iter_;
   while (iter_ < stop_iter) {

@@ -1,5 +1,5 @@
-// What tests of solvers share: a data layer whose position and random draws a snapshot has to
-// keep, solvers from text, captured log lines.
+// What tests of solvers share: a data layer whose position and random draws a snapshot
+// has to keep, solvers from text, captured log lines.
 #ifndef CAFFE_SRC_TEST_SOLVER_CHECK_HPP_
 #define CAFFE_SRC_TEST_SOLVER_CHECK_HPP_
 
@@ -20,8 +20,9 @@ const int kStreamRows = 4, kStreamInputs = 3, kStreamOutputs = 2;
 inline double stream_input(int batch, int i) { return std::sin(17.0 * batch + i); }
 inline double stream_target(int batch, int i) { return std::cos(5.0 * batch + 3 * i); }
 
-/// Tops: inputs (4 x 3) and targets (4 x 2) of the next batch. With `power_param { shift: 1 }`
-/// noise from the solver's generator is added. Its state is the number of the next batch.
+/// Tops: inputs (4 x 3) and targets (4 x 2) of the next batch. With `power_param { shift:
+/// 1 }` noise from the solver's generator is added. Its state is the number of the next
+/// batch.
 template <typename Dtype>
 class TestStreamLayer : public Layer<Dtype> {
  public:
@@ -35,7 +36,8 @@ class TestStreamLayer : public Layer<Dtype> {
   void SetState(const string& state) override { next_ = std::stoi(state); }
 
  protected:
-  void Forward_cpu(const vector<Blob<Dtype>*>&, const vector<Blob<Dtype>*>& top) override {
+  void Forward_cpu(const vector<Blob<Dtype>*>&,
+                   const vector<Blob<Dtype>*>& top) override {
     const bool noisy = this->layer_param_.power_param().shift() != 0;
     for (int i = 0; i < top[0]->count(); ++i) {
       const double noise = noisy ? (*caffe_rng())() / 4294967296.0 : 0;
@@ -69,13 +71,18 @@ inline void register_test_stream() {
 
 /// A linear regression on the stream: y = W x + b, |y - t|^2 / (2 N).
 inline string stream_net(bool noisy = false) {
-  return "name: 'tiny' layer { name: 'data' type: 'TestStream' top: 'x' top: 't' power_param {"
-         " shift: " + string(noisy ? "1" : "0") + " } }"
+  return "name: 'tiny' layer { name: 'data' type: 'TestStream' top: 'x' top: 't' "
+         "power_param {"
+         " shift: " +
+         string(noisy ? "1" : "0") +
+         " } }"
          "layer { name: 'ip' type: 'InnerProduct' bottom: 'x' top: 'y'"
          " param { lr_mult: 1 decay_mult: 1 } param { lr_mult: 2 decay_mult: 0 }"
-         " inner_product_param { num_output: 2 weight_filler { type: 'constant' value: 0.3 }"
+         " inner_product_param { num_output: 2 weight_filler { type: 'constant' value: "
+         "0.3 }"
          " bias_filler { type: 'constant' value: -0.2 } } }"
-         "layer { name: 'loss' type: 'EuclideanLoss' bottom: 'y' bottom: 't' top: 'loss' } ";
+         "layer { name: 'loss' type: 'EuclideanLoss' bottom: 'y' bottom: 't' top: 'loss' "
+         "} ";
 }
 
 inline SolverParameter solver_param(const string& text, const string& net) {

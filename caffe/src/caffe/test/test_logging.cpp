@@ -21,7 +21,11 @@ Error Thrown(const Action& action) {
 }
 
 TEST(CheckTest, AFailedCheckThrowsItsConditionAndMessage) {
-  const Error error = Thrown([] { CHECK(1 > 2) << "layer '" << "conv" << "' " << 7; });
+  const Error error = Thrown([] {
+    CHECK(1 > 2) << "layer '"
+                 << "conv"
+                 << "' " << 7;
+  });
   EXPECT_EQ(error.message(), "Check failed: 1 > 2 layer 'conv' 7");
   EXPECT_EQ(error.kind(), Error::kGeneric);
   EXPECT_EQ(error.file().substr(error.file().rfind('/') + 1), "test_logging.cpp");
@@ -142,7 +146,8 @@ TEST_F(LogTest, ConditionalAndCountedLines) {
   }
   std::vector<string> texts;
   for (const Line& line : lines_) texts.push_back(line.text);
-  EXPECT_EQ(texts, (std::vector<string>{"every 0", "first 0", "every 2", "if 3", "every 4"}));
+  EXPECT_EQ(texts,
+            (std::vector<string>{"every 0", "first 0", "every 2", "if 3", "every 4"}));
 }
 
 TEST_F(LogTest, ErrorsAreThrownWhateverTheLevel) {

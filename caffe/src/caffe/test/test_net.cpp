@@ -15,8 +15,8 @@ string Input(const string& name, const string& dims) {
 
 string Power(const string& name, const string& bottom, const string& top, double scale,
              const string& more = "") {
-  return "layer { name: '" + name + "' type: 'Power' bottom: '" + bottom + "' top: '" + top +
-         "' power_param { scale: " + std::to_string(scale) + " } " + more + " } ";
+  return "layer { name: '" + name + "' type: 'Power' bottom: '" + bottom + "' top: '" +
+         top + "' power_param { scale: " + std::to_string(scale) + " } " + more + " } ";
 }
 
 // --- wiring
@@ -36,16 +36,16 @@ TEST(NetWiringTest, InPlaceLayersShareOneBlob) {
 TEST(NetWiringTest, SeveralReadersGetASplit) {
   const auto net = make_net<float>(Input("x", "2") + Power("a", "x", "y", 2) +
                                    Power("b", "x", "z", 3));
-  EXPECT_EQ(net->layer_names(),
-            (vector<string>{"x", "x_x_0_split", "a", "b"}));
+  EXPECT_EQ(net->layer_names(), (vector<string>{"x", "x_x_0_split", "a", "b"}));
   EXPECT_TRUE(net->has_blob("x_x_0_split_1"));
 }
 
 TEST(NetWiringTest, OutputsAreInByteOrderAndInputsInNetOrder) {
-  const auto net = make_net<float>(Input("loss", "1") + Input("accuracy", "1") +
-                                   Input("Zeta", "1"));
+  const auto net =
+      make_net<float>(Input("loss", "1") + Input("accuracy", "1") + Input("Zeta", "1"));
   vector<string> outputs, inputs;
-  for (const int id : net->output_blob_indices()) outputs.push_back(net->blob_names()[id]);
+  for (const int id : net->output_blob_indices())
+    outputs.push_back(net->blob_names()[id]);
   for (const int id : net->input_blob_indices()) inputs.push_back(net->blob_names()[id]);
   EXPECT_EQ(outputs, (vector<string>{"Zeta", "accuracy", "loss"}));
   EXPECT_EQ(inputs, (vector<string>{"loss", "accuracy", "Zeta"}));
@@ -54,8 +54,9 @@ TEST(NetWiringTest, OutputsAreInByteOrderAndInputsInNetOrder) {
 }
 
 TEST(NetWiringTest, AnInPlaceTopMustStandAtItsBottomsIndex) {
-  const string text = Input("x", "2") + Input("y", "2") +
-                      "layer { name: 'e' type: 'Eltwise' bottom: 'x' bottom: 'y' top: 'y' }";
+  const string text =
+      Input("x", "2") + Input("y", "2") +
+      "layer { name: 'e' type: 'Eltwise' bottom: 'x' bottom: 'y' top: 'y' }";
   EXPECT_TRUE(has_words(net_error(text), {"'y'", "multiple sources", "'e'"}));
 }
 
@@ -63,7 +64,8 @@ TEST(NetWiringTest, InPlaceBehindAnotherReaderIsAnErrorThatSaysWhy) {
   const string text = Input("x", "2") + Power("a", "x", "y", 2) + Power("b", "x", "x", 2);
   EXPECT_TRUE(has_words(net_error(text), {"'x'", "in place", "'b'"}));
   // A reader listed after the in-place layer does no harm.
-  EXPECT_EQ(net_error(Input("x", "2") + Power("b", "x", "x", 2) + Power("a", "x", "y", 2)), "");
+  EXPECT_EQ(
+      net_error(Input("x", "2") + Power("b", "x", "x", 2) + Power("a", "x", "y", 2)), "");
 }
 
 TEST(NetWiringTest, InPlaceOnABlobWithALossWeightIsAnError) {
@@ -116,13 +118,17 @@ struct BadNet {
 
 TEST(NetErrorTest, EachMistakeIsNamedAndTheNextNetWorks) {
   const vector<BadNet> bad_nets = {
-      {"unknown type", "layer { name: 'p' type: 'Poling' }", {"'p'", "Poling", "Pooling"}},
+      {"unknown type",
+       "layer { name: 'p' type: 'Poling' }",
+       {"'p'", "Poling", "Pooling"}},
       {"unknown bottom", Input("x", "1") + Power("a", "z", "y", 1), {"'z'", "'a'"}},
       {"made later", Power("a", "x", "y", 1) + Input("x", "1"), {"'x'", "'a'", "later"}},
-      {"made twice", Input("x", "1") + "layer { name: 'again' type: 'Input' top: 'x' }",
+      {"made twice",
+       Input("x", "1") + "layer { name: 'again' type: 'Input' top: 'x' }",
        {"'x'", "'again'"}},
-      {"propagate_down", Input("x", "1") + Power("a", "x", "y", 1,
-                                                 "propagate_down: true propagate_down: true"),
+      {"propagate_down",
+       Input("x", "1") +
+           Power("a", "x", "y", 1, "propagate_down: true propagate_down: true"),
        {"propagate_down", "'a'"}},
       {"loss_weight count",
        Input("x", "1") + Power("a", "x", "y", 1, "loss_weight: 1 loss_weight: 2"),
@@ -131,22 +137,27 @@ TEST(NetErrorTest, EachMistakeIsNamedAndTheNextNetWorks) {
        Input("x", "1") + Input("z", "1") +
            "layer { name: 'r' type: 'ReLU' bottom: 'x' bottom: 'z' top: 'y' }",
        {"'r'", "1 bottom"}},
-      {"too many params", Input("x", "1") + Power("a", "x", "y", 1, "param {}"),
+      {"too many params",
+       Input("x", "1") + Power("a", "x", "y", 1, "param {}"),
        {"param", "'a'"}},
-      {"kernel", Input("x", "1 1 5 5") +
-                     "layer { name: 'c' type: 'Convolution' bottom: 'x' top: 'y'"
-                     " convolution_param { num_output: 1 kernel_size: 9 } }",
+      {"kernel",
+       Input("x", "1 1 5 5") +
+           "layer { name: 'c' type: 'Convolution' bottom: 'x' top: 'y'"
+           " convolution_param { num_output: 1 kernel_size: 9 } }",
        {"'c'", "1 1 5 5 (25)"}},
-      {"group", Input("x", "1 4 5 5") +
-                    "layer { name: 'c' type: 'Convolution' bottom: 'x' top: 'y'"
-                    " convolution_param { num_output: 3 group: 2 kernel_size: 1 } }",
+      {"group",
+       Input("x", "1 4 5 5") +
+           "layer { name: 'c' type: 'Convolution' bottom: 'x' top: 'y'"
+           " convolution_param { num_output: 3 group: 2 kernel_size: 1 } }",
        {"'c'"}},
-      {"shapes of a sum", Input("x", "1 2 3") + Input("z", "1 2 4") +
-                              "layer { name: 'e' type: 'Eltwise' bottom: 'x' bottom: 'z'"
-                              " top: 'y' }",
+      {"shapes of a sum",
+       Input("x", "1 2 3") + Input("z", "1 2 4") +
+           "layer { name: 'e' type: 'Eltwise' bottom: 'x' bottom: 'z'"
+           " top: 'y' }",
        {"'e'", "1 2 3", "1 2 4"}},
       {"negative dim", Input("x", "-1"), {"'x'", "-1"}},
-      {"layer and layers", Input("x", "1") + "layers { name: 'r' type: RELU bottom: 'x' top: 'y' }",
+      {"layer and layers",
+       Input("x", "1") + "layers { name: 'r' type: RELU bottom: 'x' top: 'y' }",
        {"layers"}},
       {"keep", Input("x", "1") + "keep: 'nothing'", {"'nothing'", "keep"}},
   };
@@ -171,8 +182,9 @@ TEST(NetErrorTest, RangesOfForwardAndBackwardAreChecked) {
 // --- loss
 
 TEST(NetLossTest, ForwardGivesTheWeightedSumOfAllElements) {
-  const auto net = make_net<double>(Input("x", "2") + Power("a", "x", "y", 2, "loss_weight: 3") +
-                                    Power("b", "x", "z", 5, "loss_weight: 0.5"));
+  const auto net =
+      make_net<double>(Input("x", "2") + Power("a", "x", "y", 2, "loss_weight: 3") +
+                       Power("b", "x", "z", 5, "loss_weight: 0.5"));
   set_values<double>(net->input_blobs()[0], {1, 2});
   double loss = 0;
   net->Forward(&loss);
@@ -182,10 +194,12 @@ TEST(NetLossTest, ForwardGivesTheWeightedSumOfAllElements) {
 }
 
 TEST(NetLossTest, WeightsAreReportedByBlob) {
-  const auto net = make_net<float>(Input("x", "2") + Power("a", "x", "y", 2, "loss_weight: 3") +
-                                   Power("b", "y", "z", 2));
+  const auto net =
+      make_net<float>(Input("x", "2") + Power("a", "x", "y", 2, "loss_weight: 3") +
+                      Power("b", "y", "z", 2));
   // The weight of a top that is read moves to the split's first output.
-  EXPECT_EQ(net->blob_names(), (vector<string>{"x", "y", "y_a_0_split_0", "y_a_0_split_1", "z"}));
+  EXPECT_EQ(net->blob_names(),
+            (vector<string>{"x", "y", "y_a_0_split_0", "y_a_0_split_1", "z"}));
   EXPECT_EQ(net->blob_loss_weights(), (vector<float>{0, 0, 3, 0, 0}));
 }
 
@@ -219,8 +233,9 @@ TEST(NetLossTest, AConsumedLossWithDefaultWeightCountsOnce) {
 
 TEST(NetLossTest, AutomaticTopsHaveNamesOfTheirOwnAndAreNoOutputs) {
   const string loss = "' type: 'EuclideanLoss' bottom: 'x' bottom: 't' }";
-  const auto net = make_net<double>(Input("x", "1 1") + Input("t", "1 1") + "layer { name: 'l1" +
-                                    loss + "layer { name: 'l2" + loss);
+  const auto net =
+      make_net<double>(Input("x", "1 1") + Input("t", "1 1") + "layer { name: 'l1" +
+                       loss + "layer { name: 'l2" + loss);
   EXPECT_EQ(net->num_outputs(), 0);
   vector<string> names;
   for (const string& name : net->blob_names()) {
@@ -240,12 +255,15 @@ string ConvNet(const string& dims) {
   const string filler = " weight_filler { type: 'constant' value: 0.1 } ";
   return Input("x", dims) +
          "layer { name: 'c1' type: 'Convolution' bottom: 'x' top: 'y' convolution_param {"
-         " num_output: 4 kernel_size: 3 pad: 1" + filler + "} }"
+         " num_output: 4 kernel_size: 3 pad: 1" +
+         filler +
+         "} }"
          "layer { name: 'r' type: 'ReLU' bottom: 'y' top: 'y' }"
          "layer { name: 'p' type: 'Pooling' bottom: 'y' top: 'p' pooling_param {"
          " kernel_size: 2 stride: 2 } }"
          "layer { name: 'c2' type: 'Convolution' bottom: 'p' top: 'z' convolution_param {"
-         " num_output: 2 kernel_size: 1" + filler + "} }";
+         " num_output: 2 kernel_size: 1" +
+         filler + "} }";
 }
 
 TEST(NetReshapeTest, EachSizeGivesWhatAFreshNetOfThatSizeGives) {
@@ -266,7 +284,8 @@ TEST(NetReshapeTest, EachSizeGivesWhatAFreshNetOfThatSizeGives) {
         }
         fill_random(net->input_blobs()[0], 1);
         net->Forward();
-        EXPECT_EQ(values_of(*net->output_blobs()[0]), values_of(*fresh->output_blobs()[0]))
+        EXPECT_EQ(values_of(*net->output_blobs()[0]),
+                  values_of(*fresh->output_blobs()[0]))
             << dims;
       }
     }
@@ -325,7 +344,8 @@ TEST(NetRunTest, AnErrorWhileRunningNamesLayerAndShapes) {
     net->Forward();
     ADD_FAILURE() << "label 7 of 3 classes was taken";
   } catch (const Error& error) {
-    EXPECT_TRUE(has_words(error.what(), {"layer 'loss' (SoftmaxWithLoss)", "2 3 (6)", "7"}));
+    EXPECT_TRUE(
+        has_words(error.what(), {"layer 'loss' (SoftmaxWithLoss)", "2 3 (6)", "7"}));
   }
 }
 
@@ -360,12 +380,14 @@ TEST(NetDebugTest, DebugInfoPrintsMeansOfBlobsAndParameters) {
   const auto net = make_net<float>(
       "debug_info: true " + Input("x", "1 2") +
       "layer { name: 'ip' type: 'InnerProduct' bottom: 'x' top: 'y' loss_weight: 1"
-      " inner_product_param { num_output: 1 weight_filler { type: 'constant' value: 2 } } }");
+      " inner_product_param { num_output: 1 weight_filler { type: 'constant' value: 2 } "
+      "} }");
   set_values<float>(net->input_blobs()[0], {1, -3});
   vector<string> lines;
   g_log = &lines;
   const int level = MinLogLevel();
-  SetLogSink([](LogSeverity, const char*, int, const string& text) { g_log->push_back(text); });
+  SetLogSink(
+      [](LogSeverity, const char*, int, const string& text) { g_log->push_back(text); });
   SetMinLogLevel(LOG_INFO);
   net->ForwardBackward();
   SetLogSink(nullptr);

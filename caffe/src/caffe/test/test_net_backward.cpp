@@ -12,10 +12,11 @@ string Input(const string& name, const string& dims) {
          "' input_param { shape {" + shape + " } } } ";
 }
 
-string InnerProduct(const string& name, const string& bottom, const string& top, int outputs,
-                    const string& more = "", double weight = 0.5) {
-  return "layer { name: '" + name + "' type: 'InnerProduct' bottom: '" + bottom + "' top: '" +
-         top + "' inner_product_param { num_output: " + std::to_string(outputs) +
+string InnerProduct(const string& name, const string& bottom, const string& top,
+                    int outputs, const string& more = "", double weight = 0.5) {
+  return "layer { name: '" + name + "' type: 'InnerProduct' bottom: '" + bottom +
+         "' top: '" + top +
+         "' inner_product_param { num_output: " + std::to_string(outputs) +
          " bias_term: false weight_filler { type: 'constant' value: " +
          std::to_string(weight) + " } } " + more + " } ";
 }
@@ -61,9 +62,9 @@ TEST(NeedBackwardTest, ANetWithoutALossNeedsNone) {
 }
 
 TEST(NeedBackwardTest, FrozenLayersBelowTheLearnedOnesAreSkipped) {
-  const auto net = make_net<float>(
-      kData + InnerProduct("a", "x", "h", 5, "param { lr_mult: 0 }") +
-      InnerProduct("b", "h", "y", 4) + Loss("y", "t"));
+  const auto net =
+      make_net<float>(kData + InnerProduct("a", "x", "h", 5, "param { lr_mult: 0 }") +
+                      InnerProduct("b", "h", "y", 4) + Loss("y", "t"));
   EXPECT_EQ(NeedingBackward(*net), (vector<string>{"b", "loss_y"}));
   EXPECT_EQ(BottomNeeds(*net, "b"), (vector<bool>{false}));
   EXPECT_FALSE(net->layers()[2]->param_propagate_down(0));
@@ -77,14 +78,14 @@ TEST(NeedBackwardTest, AFrozenLayerAboveALearnedOnePassesTheGradientOn) {
   fill_random(net->input_blobs()[0], 1);
   net->ForwardBackward();
   EXPECT_GT(net->learnable_params()[0]->asum_diff(), 0);
-  EXPECT_EQ(net->learnable_params()[1]->asum_diff(), 0);  // its own gradient is not needed
+  EXPECT_EQ(net->learnable_params()[1]->asum_diff(),
+            0);  // its own gradient is not needed
 }
 
 TEST(NeedBackwardTest, ABranchWithoutALossIsLeftOut) {
   const auto net = make_net<float>(kData + InnerProduct("a", "x", "h", 4) +
                                    InnerProduct("side", "h", "s", 2) + Loss("h", "t"));
-  EXPECT_EQ(NeedingBackward(*net),
-            (vector<string>{"a", "h_a_0_split", "loss_h"}));
+  EXPECT_EQ(NeedingBackward(*net), (vector<string>{"a", "h_a_0_split", "loss_h"}));
 }
 
 TEST(NeedBackwardTest, StaleDiffsOfTheBranchDoNotLeakIn) {
@@ -118,7 +119,8 @@ TEST(PropagateDownTest, FalseOnOneOfTwoUsesLeavesTheOther) {
   fill_random(net->input_blobs()[0], 1);
   net->ForwardBackward();
   // Only the direct loss reaches `a`.
-  const auto direct = make_net<double>(kData + InnerProduct("a", "x", "h", 4) + Loss("h", "t"));
+  const auto direct =
+      make_net<double>(kData + InnerProduct("a", "x", "h", 4) + Loss("h", "t"));
   fill_random(direct->input_blobs()[0], 1);
   direct->ForwardBackward();
   EXPECT_LT(relative_difference(gradient_of(*direct->learnable_params()[0]),
@@ -127,12 +129,12 @@ TEST(PropagateDownTest, FalseOnOneOfTwoUsesLeavesTheOther) {
 }
 
 TEST(PropagateDownTest, TrueForcesAGradientIntoTheData) {
-  const auto net = make_net<double>(kData +
-                                    InnerProduct("b", "x", "y", 4, "propagate_down: true") +
-                                    Loss("y", "t"));
+  const auto net = make_net<double>(
+      kData + InnerProduct("b", "x", "y", 4, "propagate_down: true") + Loss("y", "t"));
   EXPECT_EQ(BottomNeeds(*net, "b"), (vector<bool>{true}));
   net->ForwardBackward();
-  for (const double diff : gradient_of(*net->input_blobs()[0])) EXPECT_EQ(diff, 0);  // zeros in
+  for (const double diff : gradient_of(*net->input_blobs()[0]))
+    EXPECT_EQ(diff, 0);  // zeros in
   fill_random(net->input_blobs()[0], 2);
   net->ForwardBackward();
   EXPECT_GT(net->input_blobs()[0]->asum_diff(), 0);
@@ -155,7 +157,8 @@ TEST(ForceBackwardTest, AccuracyDoesNotEndInAnError) {
       "force_backward: true " + Input("x", "2 3") + Input("label", "2") +
       InnerProduct("b", "x", "y", 4) +
       "layer { name: 'acc' type: 'Accuracy' bottom: 'y' bottom: 'label' top: 'acc' }"
-      "layer { name: 'loss' type: 'SoftmaxWithLoss' bottom: 'y' bottom: 'label' top: 'l' }");
+      "layer { name: 'loss' type: 'SoftmaxWithLoss' bottom: 'y' bottom: 'label' top: 'l' "
+      "}");
   fill_random(net->input_blobs()[0], 1);
   EXPECT_NO_THROW(net->ForwardBackward());
   EXPECT_TRUE(std::isfinite(net->learnable_params()[0]->asum_diff()));
@@ -164,10 +167,10 @@ TEST(ForceBackwardTest, AccuracyDoesNotEndInAnError) {
 // --- parameters
 
 TEST(ParamTest, MultipliersDefaultToOneAndNamesToTheIndex) {
-  const auto net = make_net<float>(
-      Input("x", "2 3") +
-      "layer { name: 'a' type: 'InnerProduct' bottom: 'x' top: 'y' param { lr_mult: 2 name: 'w' }"
-      " inner_product_param { num_output: 4 } }");
+  const auto net = make_net<float>(Input("x", "2 3") +
+                                   "layer { name: 'a' type: 'InnerProduct' bottom: 'x' "
+                                   "top: 'y' param { lr_mult: 2 name: 'w' }"
+                                   " inner_product_param { num_output: 4 } }");
   EXPECT_EQ(net->params_lr(), (vector<float>{2, 1}));
   EXPECT_EQ(net->has_params_lr(), (vector<bool>{true, false}));
   EXPECT_EQ(net->params_weight_decay(), (vector<float>{1, 1}));
@@ -182,9 +185,9 @@ string Shared(const string& name, const string& bottom, const string& top,
 }
 
 TEST(SharingTest, OneOwnerOneGradientOneUpdate) {
-  const auto net = make_net<double>(Input("x", "1 3") + Input("t", "1 3") +
-                                    Shared("a", "x", "h") + Shared("b", "h", "y") +
-                                    Loss("y", "t"));
+  const auto net =
+      make_net<double>(Input("x", "1 3") + Input("t", "1 3") + Shared("a", "x", "h") +
+                       Shared("b", "h", "y") + Loss("y", "t"));
   EXPECT_EQ(net->learnable_params().size(), 1u);
   EXPECT_EQ(net->params().size(), 2u);
   EXPECT_EQ(net->param_owners(), (vector<int>{-1, 0}));
@@ -209,7 +212,8 @@ TEST(SharingTest, OneOwnerOneGradientOneUpdate) {
     for (int k = 0; k < 3; ++k) back += w[3 * k + i] * y[k];
     for (int j = 0; j < 3; ++j) expected[3 * i + j] = y[i] * h[j] + back * x[j];
   }
-  EXPECT_LT(relative_difference(expected, gradient_of(*net->learnable_params()[0])), 1e-12);
+  EXPECT_LT(relative_difference(expected, gradient_of(*net->learnable_params()[0])),
+            1e-12);
   net->Update();
   for (int i = 0; i < 9; ++i) {
     EXPECT_NEAR(net->params()[1]->cpu_data()[i], w[i] - expected[i], 1e-12);
@@ -218,13 +222,14 @@ TEST(SharingTest, OneOwnerOneGradientOneUpdate) {
 
 TEST(SharingTest, ShapesMustFitAsTheSharerAsks) {
   const string data = Input("x", "1 6") + Input("z", "1 3");
-  const string a = InnerProduct("a", "x", "h", 2, "param { name: 'w' }");  // 2 x 6
+  const string a = InnerProduct("a", "x", "h", 2, "param { name: 'w' }");       // 2 x 6
   const string strict = InnerProduct("b", "z", "y", 4, "param { name: 'w' }");  // 4 x 3
   const string loose =
       InnerProduct("b", "z", "y", 4, "param { name: 'w' share_mode: PERMISSIVE }");
   const string larger =
       InnerProduct("b", "z", "y", 5, "param { name: 'w' share_mode: PERMISSIVE }");
-  EXPECT_TRUE(has_words(net_error(data + a + strict), {"'w'", "'a'", "'b'", "2 6", "4 3"}));
+  EXPECT_TRUE(
+      has_words(net_error(data + a + strict), {"'w'", "'a'", "'b'", "2 6", "4 3"}));
   EXPECT_TRUE(has_words(net_error(data + a + larger), {"'w'", "count"}));
   const auto net = make_net<float>(data + a + loose);
   EXPECT_EQ(net->params()[1]->shape(), (vector<int>{4, 3}));  // each keeps its own shape
@@ -235,23 +240,25 @@ TEST(SharingTest, ShapesMustFitAsTheSharerAsks) {
 TEST(SharingTest, MultipliersMustAgreeWhereBothAreGiven) {
   const string data = Input("x", "1 3");
   const auto rates = [&](const string& first, const string& second) {
-    return make_net<float>(data + Shared("a", "x", "h", first) + Shared("b", "h", "y", second))
+    return make_net<float>(data + Shared("a", "x", "h", first) +
+                           Shared("b", "h", "y", second))
         ->params_lr();
   };
   EXPECT_EQ(rates("lr_mult: 2 ", "lr_mult: 2 "), (vector<float>{2}));
   EXPECT_EQ(rates("lr_mult: 2 ", ""), (vector<float>{2}));
   EXPECT_EQ(rates("", "lr_mult: 3 "), (vector<float>{3}));
-  EXPECT_TRUE(has_words(
-      net_error(data + Shared("a", "x", "h", "lr_mult: 2 ") + Shared("b", "h", "y", "lr_mult: 1 ")),
-      {"'w'", "lr_mult"}));
+  EXPECT_TRUE(has_words(net_error(data + Shared("a", "x", "h", "lr_mult: 2 ") +
+                                  Shared("b", "h", "y", "lr_mult: 1 ")),
+                        {"'w'", "lr_mult"}));
   EXPECT_TRUE(has_words(net_error(data + Shared("a", "x", "h", "decay_mult: 2 ") +
                                   Shared("b", "h", "y", "decay_mult: 1 ")),
                         {"'w'", "decay_mult"}));
 }
 
 TEST(SharingTest, OwnersStandInOrderOfFirstUse) {
-  const auto net = make_net<float>(Input("x", "1 3") + Shared("a", "x", "h") +
-                                   InnerProduct("c", "h", "g", 3) + Shared("b", "g", "y"));
+  const auto net =
+      make_net<float>(Input("x", "1 3") + Shared("a", "x", "h") +
+                      InnerProduct("c", "h", "g", 3) + Shared("b", "g", "y"));
   ASSERT_EQ(net->learnable_params().size(), 2u);
   EXPECT_EQ(net->learnable_params()[0], net->params()[0].get());
   EXPECT_EQ(net->learnable_params()[1], net->params()[1].get());
@@ -260,7 +267,8 @@ TEST(SharingTest, OwnersStandInOrderOfFirstUse) {
 }
 
 TEST(ParamDiffTest, GradientsAddUpUntilTheyAreCleared) {
-  const auto net = make_net<double>(kData + InnerProduct("b", "x", "y", 4) + Loss("y", "t"));
+  const auto net =
+      make_net<double>(kData + InnerProduct("b", "x", "y", 4) + Loss("y", "t"));
   fill_random(net->input_blobs()[0], 1);
   net->ClearParamDiffs();
   net->ForwardBackward();
@@ -293,15 +301,17 @@ TEST(FrozenUpsamplingTest, TheGradientPassesThroughAFixedDeconvolution) {
       " num_output: 1 kernel_size: 1 bias_term: false weight_filler { type: 'constant'"
       " value: 1 } } }"
       "layer { name: 'up' type: 'Deconvolution' bottom: 'y' top: 'z' param { lr_mult: 0 }"
-      " convolution_param { num_output: 1 kernel_size: 4 stride: 2 pad: 1 bias_term: false"
+      " convolution_param { num_output: 1 kernel_size: 4 stride: 2 pad: 1 bias_term: "
+      "false"
       " weight_filler { type: 'bilinear' } } }" +
       Loss("z", "t");
   for (const char* engine : {"DEFAULT", "CAFFE"}) {
     NetParameter param = net_param(text);
     for (auto& layer : *param.mutable_layer()) {
       if (!layer.has_convolution_param()) continue;
-      layer.mutable_convolution_param()->set_engine(
-          string(engine) == "CAFFE" ? ConvolutionParameter::CAFFE : ConvolutionParameter::DEFAULT);
+      layer.mutable_convolution_param()->set_engine(string(engine) == "CAFFE"
+                                                        ? ConvolutionParameter::CAFFE
+                                                        : ConvolutionParameter::DEFAULT);
     }
     Net<float> net(param);
     set_values<float>(net.input_blobs()[0], {1, 1, 1, 1});

@@ -80,8 +80,8 @@ TEST(NetFilterTest, BothKindsOfRulesAreAnErrorThatNamesTheLayer) {
 
 TEST(NetFilterTest, TheRestOfTheDefinitionIsKept) {
   NetParameter param, filtered;
-  ParseTextFormat("name: 'n' force_backward: true layer { include { phase: TRAIN } }", "test",
-                  &param);
+  ParseTextFormat("name: 'n' force_backward: true layer { include { phase: TRAIN } }",
+                  "test", &param);
   Net<float>::FilterNet(param, &filtered);
   EXPECT_EQ(filtered.name(), "n");
   EXPECT_TRUE(filtered.force_backward());
@@ -103,10 +103,12 @@ TEST(NetStateTest, FromAFileStagesAreAddedAndTheLevelIsSet) {
   const string path = folder.Write(
       "net.prototxt",
       "state { level: 5 stage: 'own' }"
-      "layer { name: 'both' type: 'Input' top: 'a' include { stage: 'own' stage: 'given' } }"
+      "layer { name: 'both' type: 'Input' top: 'a' include { stage: 'own' stage: 'given' "
+      "} }"
       "layer { name: 'low' type: 'Input' top: 'b' include { max_level: 2 } }"
       "layer { name: 'train' type: 'Input' top: 'c' include { phase: TRAIN } }");
-  const vector<string> stages = {"given", ""};  // the empty stage of a program's splitting
+  const vector<string> stages = {"given",
+                                 ""};  // the empty stage of a program's splitting
   const Net<float> net(path, TRAIN, 2, &stages);
   EXPECT_EQ(net.layer_names(), (vector<string>{"both", "low", "train"}));
   const Net<float> plain(path, TEST);

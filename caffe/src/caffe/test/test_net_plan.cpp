@@ -1,4 +1,5 @@
-// The plan: fused nets equal unfused ones, keep nets reuse memory and say what they gave up.
+// The plan: fused nets equal unfused ones, keep nets reuse memory and say what they gave
+// up.
 #include <cstdlib>
 
 #include "caffe/net_plan.hpp"
@@ -24,21 +25,22 @@ class OpenNet : public Net<Dtype> {
 string Input(const string& name, int n, int c, int h, int w) {
   std::ostringstream text;
   text << "layer { name: '" << name << "' type: 'Input' top: '" << name
-       << "' input_param { shape { dim: " << n << " dim: " << c << " dim: " << h << " dim: " << w
-       << " } } } ";
+       << "' input_param { shape { dim: " << n << " dim: " << c << " dim: " << h
+       << " dim: " << w << " } } } ";
   return text.str();
 }
 
-string Layer(const string& type, const string& name, const string& bottom, const string& top,
-             const string& more = "") {
-  return "layer { name: '" + name + "' type: '" + type + "' bottom: '" + bottom + "' top: '" +
-         top + "' " + more + " } ";
+string Layer(const string& type, const string& name, const string& bottom,
+             const string& top, const string& more = "") {
+  return "layer { name: '" + name + "' type: '" + type + "' bottom: '" + bottom +
+         "' top: '" + top + "' " + more + " } ";
 }
 
 string Conv(const string& name, const string& bottom, const string& top, int outputs,
             const string& more = "kernel_size: 3 pad: 1") {
-  return Layer("Convolution", name, bottom, top,
-               "convolution_param { num_output: " + std::to_string(outputs) + " " + more + " }");
+  return Layer(
+      "Convolution", name, bottom, top,
+      "convolution_param { num_output: " + std::to_string(outputs) + " " + more + " }");
 }
 
 string BatchNorm(const string& name, const string& blob) {
@@ -47,7 +49,9 @@ string BatchNorm(const string& name, const string& blob) {
 string Scale(const string& name, const string& blob) {
   return Layer("Scale", name, blob, blob, "scale_param { bias_term: true }");
 }
-string ReLU(const string& name, const string& blob) { return Layer("ReLU", name, blob, blob); }
+string ReLU(const string& name, const string& blob) {
+  return Layer("ReLU", name, blob, blob);
+}
 
 string Block(const string& name, const string& bottom, int outputs, bool relu,
              const string& conv = "kernel_size: 3 pad: 1") {
@@ -55,19 +59,21 @@ string Block(const string& name, const string& bottom, int outputs, bool relu,
          Scale("scale_" + name, name) + (relu ? ReLU("relu_" + name, name) : "");
 }
 
-string Sum(const string& name, const string& a, const string& b, const string& more = "") {
-  return "layer { name: '" + name + "' type: 'Eltwise' bottom: '" + a + "' bottom: '" + b +
-         "' top: '" + name + "' " + more + " } ";
+string Sum(const string& name, const string& a, const string& b,
+           const string& more = "") {
+  return "layer { name: '" + name + "' type: 'Eltwise' bottom: '" + a + "' bottom: '" +
+         b + "' top: '" + name + "' " + more + " } ";
 }
 
 const string kInput = Input("x", 2, 3, 9, 11);
 
 /// Two residual blocks, the first with a projection: the shape of a ResNet.
-const string kResidual =
-    kInput + Block("a", "x", 10, true) + Block("b", "a", 17, false) +
-    Block("p", "a", 17, false, "kernel_size: 1") + Sum("s", "b", "p") + ReLU("relu_s", "s") +
-    Block("c", "s", 17, true) + Block("d", "c", 17, false) + Sum("t", "s", "d") +
-    ReLU("relu_t", "t") + Conv("head", "t", "head", 2, "kernel_size: 1");
+const string kResidual = kInput + Block("a", "x", 10, true) + Block("b", "a", 17, false) +
+                         Block("p", "a", 17, false, "kernel_size: 1") +
+                         Sum("s", "b", "p") + ReLU("relu_s", "s") +
+                         Block("c", "s", 17, true) + Block("d", "c", 17, false) +
+                         Sum("t", "s", "d") + ReLU("relu_t", "t") +
+                         Conv("head", "t", "head", 2, "kernel_size: 1");
 
 struct Case {
   const char* name;
@@ -80,35 +86,49 @@ vector<Case> Cases() {
       {"chain", kInput + Block("a", "x", 10, true) + Block("b", "a", 17, true), 2},
       {"relu only", kInput + Conv("a", "x", "a", 16) + ReLU("r", "a"), 1},
       {"batch norm only", kInput + Conv("a", "x", "a", 5) + BatchNorm("n", "a"), 1},
-      {"leaky", kInput + Conv("a", "x", "a", 7) +
-                    Layer("ReLU", "r", "a", "a", "relu_param { negative_slope: 0.1 }"), 1},
-      {"clip", kInput + Block("a", "x", 12, false) +
-                   Layer("Clip", "k", "a", "a", "clip_param { min: 0 max: 0.5 }"), 1},
-      {"scale after relu", kInput + Conv("a", "x", "a", 9) + ReLU("r", "a") + Scale("s", "a"), 1},
-      {"no bias", kInput + Conv("a", "x", "a", 6, "kernel_size: 3 bias_term: false") +
-                      BatchNorm("n", "a") + Scale("s", "a") + ReLU("r", "a"), 1},
-      {"depthwise", Input("x", 1, 12, 8, 5) +
-                        Block("a", "x", 12, true, "kernel_size: 3 pad: 1 group: 12") +
-                        Block("b", "a", 20, true, "kernel_size: 3 stride: 2 dilation: 2 pad: 2"),
+      {"leaky",
+       kInput + Conv("a", "x", "a", 7) +
+           Layer("ReLU", "r", "a", "a", "relu_param { negative_slope: 0.1 }"),
+       1},
+      {"clip",
+       kInput + Block("a", "x", 12, false) +
+           Layer("Clip", "k", "a", "a", "clip_param { min: 0 max: 0.5 }"),
+       1},
+      {"scale after relu",
+       kInput + Conv("a", "x", "a", 9) + ReLU("r", "a") + Scale("s", "a"), 1},
+      {"no bias",
+       kInput + Conv("a", "x", "a", 6, "kernel_size: 3 bias_term: false") +
+           BatchNorm("n", "a") + Scale("s", "a") + ReLU("r", "a"),
+       1},
+      {"depthwise",
+       Input("x", 1, 12, 8, 5) +
+           Block("a", "x", 12, true, "kernel_size: 3 pad: 1 group: 12") +
+           Block("b", "a", 20, true, "kernel_size: 3 stride: 2 dilation: 2 pad: 2"),
        2},
-      {"not in place", kInput + Conv("a", "x", "a", 8) + Layer("ReLU", "r", "a", "b") +
-                           Conv("c", "b", "c", 8) + ReLU("rc", "c"), 1},
-      {"two readers", kInput + Block("a", "x", 10, true) + Conv("b", "a", "b", 4) +
-                          ReLU("rb", "b") + Conv("c", "a", "c", 4) +
-                          "layer { name: 'cat' type: 'Concat' bottom: 'b' bottom: 'c' top: 'd' }",
+      {"not in place",
+       kInput + Conv("a", "x", "a", 8) + Layer("ReLU", "r", "a", "b") +
+           Conv("c", "b", "c", 8) + ReLU("rc", "c"),
+       1},
+      {"two readers",
+       kInput + Block("a", "x", 10, true) + Conv("b", "a", "b", 4) + ReLU("rb", "b") +
+           Conv("c", "a", "c", 4) +
+           "layer { name: 'cat' type: 'Concat' bottom: 'b' bottom: 'c' top: 'd' }",
        2},
       {"input normalised in place",
        kInput + BatchNorm("n", "x") + Scale("s", "x") + Block("a", "x", 10, true), 1},
-      {"deconvolution", kInput + Block("a", "x", 10, true) +
-                            Layer("Deconvolution", "up", "a", "up",
-                                  "convolution_param { num_output: 6 kernel_size: 4 stride: 2"
-                                  " pad: 1 }") +
-                            ReLU("ru", "up") + Conv("c", "up", "c", 3), 1},
-      {"other layers behind", kInput + Block("a", "x", 10, true) +
-                                  Layer("Dropout", "drop", "a", "a") +
-                                  Layer("Power", "pow", "a", "a", "power_param { scale: 2 }") +
-                                  Layer("Pooling", "pool", "a", "pool",
-                                        "pooling_param { kernel_size: 2 stride: 2 }"), 1},
+      {"deconvolution",
+       kInput + Block("a", "x", 10, true) +
+           Layer("Deconvolution", "up", "a", "up",
+                 "convolution_param { num_output: 6 kernel_size: 4 stride: 2"
+                 " pad: 1 }") +
+           ReLU("ru", "up") + Conv("c", "up", "c", 3),
+       1},
+      {"other layers behind",
+       kInput + Block("a", "x", 10, true) + Layer("Dropout", "drop", "a", "a") +
+           Layer("Power", "pow", "a", "a", "power_param { scale: 2 }") +
+           Layer("Pooling", "pool", "a", "pool",
+                 "pooling_param { kernel_size: 2 stride: 2 }"),
+       1},
       {"residual", kResidual, 5},
   };
 }
@@ -143,19 +163,21 @@ std::unique_ptr<OpenNet<Dtype>> Make(const string& text, const string& keep = ""
 }
 
 template <typename Dtype>
-std::unique_ptr<OpenNet<Dtype>> MakeUnfused(const string& text, const vector<int>& shape = {}) {
+std::unique_ptr<OpenNet<Dtype>> MakeUnfused(const string& text,
+                                            const vector<int>& shape = {}) {
   const PlanOff off;
   auto net = Make<Dtype>(text, "", shape);
   return net;
 }
 
 template <typename Dtype>
-void ExpectSameBlobs(const Net<Dtype>& expected, const Net<Dtype>& found, const string& what,
-                     double tolerance) {
+void ExpectSameBlobs(const Net<Dtype>& expected, const Net<Dtype>& found,
+                     const string& what, double tolerance) {
   ASSERT_EQ(expected.blob_names(), found.blob_names());
   for (size_t i = 0; i < expected.blobs().size(); ++i) {
     EXPECT_EQ(expected.blobs()[i]->shape(), found.blobs()[i]->shape());
-    EXPECT_LE(relative_difference(values_of(*expected.blobs()[i]), values_of(*found.blobs()[i])),
+    EXPECT_LE(relative_difference(values_of(*expected.blobs()[i]),
+                                  values_of(*found.blobs()[i])),
               tolerance)
         << what << ", blob " << expected.blob_names()[i];
   }
@@ -211,7 +233,8 @@ TYPED_TEST(NetPlanTest, ARangeThatCutsAGroupRunsItLayerByLayer) {
     fused->ForwardTo(cut);
     plain->ForwardTo(cut);
     for (const int id : plain->top_ids(cut)) {
-      EXPECT_LE(relative_difference(values_of(*plain->blobs()[id]), values_of(*fused->blobs()[id])),
+      EXPECT_LE(relative_difference(values_of(*plain->blobs()[id]),
+                                    values_of(*fused->blobs()[id])),
                 kFolded)
           << "forward to " << plain->layer_names()[cut];
     }
@@ -234,7 +257,8 @@ TYPED_TEST(NetPlanTest, ChangedParametersCountInTheNextPass) {
       fill_random((*net)->input_blobs()[0], 3);
       (*net)->Forward();
     }
-    ExpectSameBlobs<TypeParam>(*plain, *fused, "param " + std::to_string(changed), kFolded);
+    ExpectSameBlobs<TypeParam>(*plain, *fused, "param " + std::to_string(changed),
+                               kFolded);
   }
 }
 
@@ -254,7 +278,8 @@ TYPED_TEST(NetPlanTest, WritesThroughALivingViewCount) {
   fused->input_blobs()[0]->data()->AddView();
   input[7] = TypeParam(0.125);
   fused->Forward();
-  for (const auto& param : plain->params()) param->mutable_cpu_data()[0] += TypeParam(0.25);
+  for (const auto& param : plain->params())
+    param->mutable_cpu_data()[0] += TypeParam(0.25);
   plain->input_blobs()[0]->mutable_cpu_data()[7] = TypeParam(0.125);
   plain->Forward();
   const vector<TypeParam> seen(output, output + fused->output_blobs()[0]->count());
@@ -321,7 +346,8 @@ class CountingDataLayer : public ::caffe::Layer<Dtype> {
   const char* type() const override { return "TestCountingData"; }
 
  protected:
-  void Forward_cpu(const vector<Blob<Dtype>*>&, const vector<Blob<Dtype>*>& top) override {
+  void Forward_cpu(const vector<Blob<Dtype>*>&,
+                   const vector<Blob<Dtype>*>& top) override {
     caffe_set(top[0]->count(), static_cast<Dtype>(++passes_), top[0]->mutable_cpu_data());
   }
   void Backward_cpu(const vector<Blob<Dtype>*>&, const vector<bool>&,
@@ -339,8 +365,8 @@ REGISTER_LAYER_CREATOR(TestCountingData, MakeCountingData);
 TEST(FusedBackwardTest, DataLayersDoNotMoveOn) {
   const auto net = Make<float>(
       Input("unused", 1, 1, 1, 1) +
-      "layer { name: 'data' type: 'TestCountingData' top: 'x' } " + Block("a", "x", 10, true) +
-      Layer("Power", "loss", "a", "loss", "loss_weight: 1"));
+      "layer { name: 'data' type: 'TestCountingData' top: 'x' } " +
+      Block("a", "x", 10, true) + Layer("Power", "loss", "a", "loss", "loss_weight: 1"));
   EXPECT_EQ(net->num_groups(), 1);
   net->Forward();
   net->Backward();
@@ -396,16 +422,18 @@ TEST(KeepTest, ReadingABlobThatWasNotKeptNamesItAndKeep) {
 TEST(KeepTest, TheSplitOfAKeptBlobAndAKeptSplitTopStay) {
   const auto net = Make<float>(kResidual, "a");
   net->Forward();
-  EXPECT_EQ(values_of(*net->blob_by_name("a")), values_of(*net->blob_by_name("a_relu_a_0_split_1")));
+  EXPECT_EQ(values_of(*net->blob_by_name("a")),
+            values_of(*net->blob_by_name("a_relu_a_0_split_1")));
 }
 
 TEST(KeepTest, BlobsThatShareMemoryLiveAsLongAsTheLast) {
   // d is flattened into the output; b is read by a late sum.
   const string text =
-      kInput + Block("a", "x", 8, true) + Conv("b", "a", "b", 8) + Conv("c", "b", "c", 8) +
-      Sum("d", "c", "b") + Layer("Power", "p", "d", "p", "power_param { scale: 3 }") +
-      Layer("Flatten", "f", "p", "f") + Layer("Reshape", "r", "f", "r",
-                                              "reshape_param { shape { dim: 0 dim: -1 } }");
+      kInput + Block("a", "x", 8, true) + Conv("b", "a", "b", 8) +
+      Conv("c", "b", "c", 8) + Sum("d", "c", "b") +
+      Layer("Power", "p", "d", "p", "power_param { scale: 3 }") +
+      Layer("Flatten", "f", "p", "f") +
+      Layer("Reshape", "r", "f", "r", "reshape_param { shape { dim: 0 dim: -1 } }");
   const auto plain = MakeUnfused<float>(text);
   const auto keeping = Make<float>(text, "x");
   for (int pass = 0; pass < 3; ++pass) {
@@ -460,8 +488,9 @@ TEST(KeepTest, BackwardOfAKeepTestNetIsRefusedInWords) {
 }
 
 TEST(KeepTest, ATrainNetWithKeepHasTheSameGradients) {
-  const string text = kInput + Conv("a", "x", "a", 8) + ReLU("r", "a") + Conv("b", "a", "b", 4) +
-                      Layer("Power", "loss", "b", "loss", "power_param { power: 2 } loss_weight: 1");
+  const string text =
+      kInput + Conv("a", "x", "a", 8) + ReLU("r", "a") + Conv("b", "a", "b", 4) +
+      Layer("Power", "loss", "b", "loss", "power_param { power: 2 } loss_weight: 1");
   NetParameter param = net_param(text, TRAIN);
   FloatNet plain(param);
   param.add_keep("b");

@@ -1,20 +1,24 @@
-// Weights between nets, out to messages and files and in again (facts/engine.md 3.2, 3.3).
+// Weights between nets, out to messages and files and in again
+// (facts/engine.md 3.2, 3.3).
 #include "caffe/util/io.hpp"
 #include "net_check.hpp"
 
 namespace caffe {
 namespace {
 
-string InnerProduct(const string& name, const string& bottom, const string& top, int outputs) {
-  return "layer { name: '" + name + "' type: 'InnerProduct' bottom: '" + bottom + "' top: '" +
-         top + "' inner_product_param { num_output: " + std::to_string(outputs) +
+string InnerProduct(const string& name, const string& bottom, const string& top,
+                    int outputs) {
+  return "layer { name: '" + name + "' type: 'InnerProduct' bottom: '" + bottom +
+         "' top: '" + top +
+         "' inner_product_param { num_output: " + std::to_string(outputs) +
          " weight_filler { type: 'uniform' min: -1 max: 1 }"
          " bias_filler { type: 'uniform' min: -1 max: 1 } } } ";
 }
 
 const string kInput =
     "layer { name: 'x' type: 'Input' top: 'x' input_param { shape { dim: 1 dim: 3 } } } ";
-const string kNet = kInput + InnerProduct("a", "x", "h", 4) + InnerProduct("b/c", "h", "y", 2);
+const string kNet =
+    kInput + InnerProduct("a", "x", "h", 4) + InnerProduct("b/c", "h", "y", 2);
 
 template <typename Dtype>
 vector<vector<Dtype>> AllParams(const Net<Dtype>& net) {
@@ -128,8 +132,9 @@ TEST(CopyWeightsTest, MismatchesNameBothShapesAndAdviseToRename) {
   WriteProtoToBinaryFile(message, folder.File("w.caffemodel"));
   const auto before = AllParams(*target);
   for (const string& error :
-       {FullErrorOf([&] { target->CopyTrainedLayersFrom(message); }),
-        FullErrorOf([&] { target->CopyTrainedLayersFrom(folder.File("w.caffemodel")); })}) {
+       {FullErrorOf([&] { target->CopyTrainedLayersFrom(message); }), FullErrorOf([&] {
+          target->CopyTrainedLayersFrom(folder.File("w.caffemodel"));
+        })}) {
     EXPECT_TRUE(has_words(error, {"'a'", "4 3", "5 3", "rename"}));
   }
   EXPECT_EQ(AllParams(*target), before);
@@ -138,7 +143,8 @@ TEST(CopyWeightsTest, MismatchesNameBothShapesAndAdviseToRename) {
 TEST(CopyWeightsTest, AnotherNumberOfBlobsIsAnError) {
   const auto target = make_net<float>(kNet);
   NetParameter message;
-  ParseTextFormat("layer { name: 'a' blobs { shape { dim: 4 dim: 3 } } }", "test", &message);
+  ParseTextFormat("layer { name: 'a' blobs { shape { dim: 4 dim: 3 } } }", "test",
+                  &message);
   EXPECT_TRUE(has_words(FullErrorOf([&] { target->CopyTrainedLayersFrom(message); }),
                         {"'a'", "1 in the", "2 in the net"}));
   message.mutable_layer(0)->clear_blobs();  // none at all is no "ignored" either
@@ -168,7 +174,8 @@ class WeightFileTest : public ::testing::Test {
 TEST_F(WeightFileTest, AMissingFileIsNamed) {
   const auto net = make_net<float>(kNet);
   const string path = File("absent.caffemodel");
-  EXPECT_TRUE(ThrowsKind([&] { net->CopyTrainedLayersFrom(path); }, Error::kFileNotFound));
+  EXPECT_TRUE(
+      ThrowsKind([&] { net->CopyTrainedLayersFrom(path); }, Error::kFileNotFound));
   EXPECT_TRUE(has_words(FullErrorOf([&] { net->CopyTrainedLayersFrom(path); }), {path}));
 }
 
@@ -191,7 +198,8 @@ TEST_F(WeightFileTest, HDF5GoesOutAndInWithSlashesInNames) {
   target->CopyTrainedLayersFrom(File("w.caffemodel.h5"));
   for (size_t i = 0; i < source->params().size(); ++i) {
     const auto from = values_of(*source->params()[i]);
-    EXPECT_EQ(values_of(*target->params()[i]), vector<double>(from.begin(), from.end())) << i;
+    EXPECT_EQ(values_of(*target->params()[i]), vector<double>(from.begin(), from.end()))
+        << i;
   }
   EXPECT_EQ(target->weight_report().loaded, (vector<string>{"a", "b/c", "b"}));
 }
@@ -207,7 +215,8 @@ TEST_F(WeightFileTest, HDF5HoldsOwnersOnlyAndSharersFollow) {
   const string text =
       kInput +
       "layer { name: 'a' type: 'InnerProduct' bottom: 'x' top: 'h' param { name: 'w' }"
-      " inner_product_param { num_output: 3 bias_term: false weight_filler { type: 'uniform' } } }"
+      " inner_product_param { num_output: 3 bias_term: false weight_filler { type: "
+      "'uniform' } } }"
       "layer { name: 'b' type: 'InnerProduct' bottom: 'h' top: 'y' param { name: 'w' }"
       " inner_product_param { num_output: 3 bias_term: false } }";
   const auto source = make_net<float>(text), target = make_net<float>(text);
@@ -215,12 +224,13 @@ TEST_F(WeightFileTest, HDF5HoldsOwnersOnlyAndSharersFollow) {
   target->CopyTrainedLayersFrom(File("w.h5"));
   EXPECT_EQ(values_of(*target->params()[1]), values_of(*source->params()[0]));
   // Without the sharing the second layer's dataset is missing.
-  const auto unshared = make_net<float>(
-      kInput +
-      "layer { name: 'b' type: 'InnerProduct' bottom: 'x' top: 'y'"
-      " inner_product_param { num_output: 3 bias_term: false } }");
-  EXPECT_TRUE(has_words(FullErrorOf([&] { unshared->CopyTrainedLayersFrom(File("w.h5")); }),
-                        {"'b'", "w.h5"}));
+  const auto unshared =
+      make_net<float>(kInput +
+                      "layer { name: 'b' type: 'InnerProduct' bottom: 'x' top: 'y'"
+                      " inner_product_param { num_output: 3 bias_term: false } }");
+  EXPECT_TRUE(
+      has_words(FullErrorOf([&] { unshared->CopyTrainedLayersFrom(File("w.h5")); }),
+                {"'b'", "w.h5"}));
 }
 
 TEST_F(WeightFileTest, HDF5ShapesMustBeTheSame) {
@@ -229,9 +239,10 @@ TEST_F(WeightFileTest, HDF5ShapesMustBeTheSame) {
   const auto other = make_net<float>(kInput + InnerProduct("a", "x", "h", 5));
   EXPECT_TRUE(has_words(FullErrorOf([&] { other->CopyTrainedLayersFrom(File("w.h5")); }),
                         {"w.h5", "a", "5 3"}));
-  const auto fewer = make_net<float>(
-      kInput + "layer { name: 'a' type: 'InnerProduct' bottom: 'x' top: 'h'"
-               " inner_product_param { num_output: 4 bias_term: false } }");
+  const auto fewer =
+      make_net<float>(kInput +
+                      "layer { name: 'a' type: 'InnerProduct' bottom: 'x' top: 'h'"
+                      " inner_product_param { num_output: 4 bias_term: false } }");
   EXPECT_TRUE(has_words(FullErrorOf([&] { fewer->CopyTrainedLayersFrom(File("w.h5")); }),
                         {"'a'", "more blobs"}));
 }
@@ -248,7 +259,8 @@ TEST_F(WeightFileTest, HDF5WithDiffsHoldsThemBeside) {
 TEST_F(WeightFileTest, TwoLayersOfOneNameCannotGoToHDF5) {
   const auto net = make_net<float>(kInput + InnerProduct("a", "x", "h", 4) +
                                    InnerProduct("a", "h", "y", 2));
-  EXPECT_TRUE(has_words(FullErrorOf([&] { net->ToHDF5(File("w.h5")); }), {"'a'", "two layers"}));
+  EXPECT_TRUE(
+      has_words(FullErrorOf([&] { net->ToHDF5(File("w.h5")); }), {"'a'", "two layers"}));
   EXPECT_EQ(folder_.FileCount(), 0u);
 }
 
@@ -259,7 +271,8 @@ TEST_F(WeightFileTest, OfTwoLayersOfOneNameTheFirstIsFilled) {
                                    InnerProduct("a", "h", "y", 3));
   NetParameter message;
   ParseTextFormat(
-      "layer { name: 'a' blobs { shape { dim: 3 dim: 3 } data: [1, 2, 3, 4, 5, 6, 7, 8, 9] }"
+      "layer { name: 'a' blobs { shape { dim: 3 dim: 3 } data: [1, 2, 3, 4, 5, 6, 7, 8, "
+      "9] }"
       " blobs { shape { dim: 3 } data: [1, 1, 1] } }",
       "test", &message);
   net->CopyTrainedLayersFrom(message);
@@ -272,7 +285,8 @@ TEST_F(WeightFileTest, OfTwoLayersOfOneNameTheFirstIsFilled) {
 
 TEST(GenerationsTest, OneNetWrittenThreeWaysIsOneNet) {
   const string v1 =
-      "layers { name: 'c' type: CONVOLUTION bottom: 'data' top: 'y' blobs_lr: 1 blobs_lr: 2"
+      "layers { name: 'c' type: CONVOLUTION bottom: 'data' top: 'y' blobs_lr: 1 "
+      "blobs_lr: 2"
       " weight_decay: 1 weight_decay: 0 convolution_param { num_output: 2 kernel_size: 3"
       " weight_filler { type: 'constant' value: 0.1 } } }"
       "layers { name: 'r' type: RELU bottom: 'y' top: 'y' }";
@@ -285,8 +299,10 @@ TEST(GenerationsTest, OneNetWrittenThreeWaysIsOneNet) {
   const vector<string> texts = {
       "input: 'data' input_dim: 1 input_dim: 3 input_dim: 5 input_dim: 5 " + v1,
       "input: 'data' input_shape { dim: 1 dim: 3 dim: 5 dim: 5 } " + v2,
-      "layer { name: 'input' type: 'Input' top: 'data' input_param { shape { dim: 1 dim: 3"
-      " dim: 5 dim: 5 } } } " + v2,
+      "layer { name: 'input' type: 'Input' top: 'data' input_param { shape { dim: 1 dim: "
+      "3"
+      " dim: 5 dim: 5 } } } " +
+          v2,
   };
   NetParameter old_weights;
   ParseTextFormat(

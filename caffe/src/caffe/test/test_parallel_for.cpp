@@ -71,13 +71,13 @@ TEST_F(ParallelForTest, AnErrorInTheBodyComesOutAsItself) {
       EXPECT_EQ(error.kind(), Error::kIndex);
     }
   }
-  EXPECT_THROW(parallel_ranges(100, 1,
-                               [](std::int64_t, std::int64_t) {
-                                 throw std::out_of_range("mine");
-                               }),
-               std::out_of_range);
+  EXPECT_THROW(
+      parallel_ranges(
+          100, 1, [](std::int64_t, std::int64_t) { throw std::out_of_range("mine"); }),
+      std::out_of_range);
   std::vector<float> data(1 << 16);
-  EXPECT_NO_THROW(for_each_index(1 << 16, [out = data.data()](std::int64_t i) { out[i] = 1; }));
+  EXPECT_NO_THROW(
+      for_each_index(1 << 16, [out = data.data()](std::int64_t i) { out[i] = 1; }));
 }
 
 TEST_F(ParallelForTest, AfterAnErrorTheNextLoopWorks) {
@@ -107,9 +107,8 @@ TEST_F(ParallelForTest, ALoopInsideALoopRunsWhole) {
 #ifdef _OPENMP
 TEST_F(ParallelForTest, LongLoopsUseTheThreadsThereAre) {
   std::vector<std::atomic<int>> seen(4);
-  parallel_ranges(400, 1, [&](std::int64_t, std::int64_t) {
-    ++seen[omp_get_thread_num()];
-  });
+  parallel_ranges(400, 1,
+                  [&](std::int64_t, std::int64_t) { ++seen[omp_get_thread_num()]; });
   for (const auto& count : seen) EXPECT_EQ(count, 1);
 }
 #endif

@@ -18,6 +18,12 @@ TEST(SignalHandlerTest, EachSignalGivesItsActionOnce) {
   EXPECT_EQ(action(), SolverAction::NONE);
 }
 
+TEST(SignalHandlerTest, TerminationIsAnInterrupt) {
+  SignalHandler handler(SolverAction::SNAPSHOT, SolverAction::NONE);
+  std::raise(SIGTERM);
+  EXPECT_EQ(handler.GetActionFunction()(), SolverAction::SNAPSHOT);
+}
+
 TEST(SignalHandlerTest, OneAtATimeAndThePreviousHandlerComesBack) {
   struct sigaction previous;
   sigaction(SIGINT, nullptr, &previous);

@@ -20,7 +20,8 @@ class Feeder : public Solver<double>::Callback {
 
  protected:
   void on_start() override {
-    solver_->net()->input_blobs()[0]->mutable_cpu_data()[0] = values_[at_++ % values_.size()];
+    solver_->net()->input_blobs()[0]->mutable_cpu_data()[0] =
+        values_[at_++ % values_.size()];
   }
   void on_gradients_ready() override { smoothed.push_back(solver_->smoothed_loss()); }
 
@@ -32,7 +33,8 @@ class Feeder : public Solver<double>::Callback {
 
 /// A net whose loss is what is fed to it.
 const string kEcho =
-    "name: 'echo' layer { name: 'in' type: 'Input' top: 'x' input_param { shape { dim: 1 } } }"
+    "name: 'echo' layer { name: 'in' type: 'Input' top: 'x' input_param { shape { dim: 1 "
+    "} } }"
     "layer { name: 'p' type: 'Power' bottom: 'x' top: 'loss' loss_weight: 1 } ";
 
 // --- construction
@@ -50,10 +52,14 @@ TEST(SolverNetsTest, TestNetsNeedIterationsAnIntervalAndFittingStates) {
   EXPECT_NE(solver_error(kFixed + test_net + "test_interval: 1", kEcho), "");
   EXPECT_TRUE(has_words(solver_error(kFixed + test_net + "test_iter: 1", kEcho),
                         {"test_interval"}));
-  EXPECT_NE(solver_error(kFixed + test_net + "test_iter: 1 test_interval: 1"
-                                             " test_state {} test_state {}", kEcho), "");
-  EXPECT_TRUE(has_words(solver_error(kFixed + test_net + "test_iter: 0 test_interval: 1", kEcho),
-                        {"test_iter"}));
+  EXPECT_NE(solver_error(kFixed + test_net +
+                             "test_iter: 1 test_interval: 1"
+                             " test_state {} test_state {}",
+                         kEcho),
+            "");
+  EXPECT_TRUE(
+      has_words(solver_error(kFixed + test_net + "test_iter: 0 test_interval: 1", kEcho),
+                {"test_iter"}));
   const auto solver = make_solver<double>(
       kFixed + test_net + "test_iter: 1 test_iter: 2 test_interval: 1", kEcho);
   ASSERT_EQ(solver->test_nets().size(), 2u);  // the named one, then the common one
@@ -66,21 +72,28 @@ TEST(SolverNetsTest, StatesAreMergedAndStagesAdded) {
   const string layer = " type: 'Input' top: ";
   const string net =
       "state { stage: 'own' } "
-      "layer { name: 'tr'" + layer + "'a' include { phase: TRAIN stage: 'own' stage: 'ts' } }"
-      "layer { name: 'te'" + layer + "'b' include { phase: TEST stage: 'own' stage: 'es' "
+      "layer { name: 'tr'" +
+      layer +
+      "'a' include { phase: TRAIN stage: 'own' stage: 'ts' } }"
+      "layer { name: 'te'" +
+      layer +
+      "'b' include { phase: TEST stage: 'own' stage: 'es' "
       "min_level: 3 } }";
-  const auto solver = make_solver<double>(
-      string(kFixed) + "train_state { stage: 'ts' } test_iter: 1 test_interval: 1"
-                       " test_state { stage: 'es' level: 3 }", net);
+  const auto solver =
+      make_solver<double>(string(kFixed) +
+                              "train_state { stage: 'ts' } test_iter: 1 test_interval: 1"
+                              " test_state { stage: 'es' level: 3 }",
+                          net);
   EXPECT_EQ(solver->net()->layer_names(), (vector<string>{"tr"}));
   EXPECT_EQ(solver->test_nets()[0]->layer_names(), (vector<string>{"te"}));
 }
 
 TEST(SolverNetsTest, InlineNetsOfTheOldFormAreUpgraded) {
   const auto solver = make_solver<double>(
-      kFixed, "input: 'x' input_shape { dim: 1 dim: 2 }"
-              " layers { name: 'ip' type: INNER_PRODUCT bottom: 'x' top: 'y' blobs_lr: 3"
-              " inner_product_param { num_output: 1 bias_term: false } }");
+      kFixed,
+      "input: 'x' input_shape { dim: 1 dim: 2 }"
+      " layers { name: 'ip' type: INNER_PRODUCT bottom: 'x' top: 'y' blobs_lr: 3"
+      " inner_product_param { num_output: 1 bias_term: false } }");
   EXPECT_EQ(solver->net()->layer_names(), (vector<string>{"input", "ip"}));
   EXPECT_EQ(solver->net()->params_lr(), (vector<float>{3}));
 }
@@ -103,9 +116,10 @@ TEST(SolverNetsTest, WeightsOfTheDefinitionGoIntoTrainAndTestNets) {
   NetParameter message;
   source->net()->ToProto(&message);
   WriteProtoToBinaryFile(message, folder.File("w.caffemodel"));
-  const auto solver = make_solver<double>(
-      kFixed + ("weights: ' " + folder.File("w.caffemodel") + " ' test_iter: 1 test_interval: 9"),
-      stream_net());
+  const auto solver =
+      make_solver<double>(kFixed + ("weights: ' " + folder.File("w.caffemodel") +
+                                    " ' test_iter: 1 test_interval: 9"),
+                          stream_net());
   EXPECT_EQ(solver->net()->learnable_params()[0]->cpu_data()[4], 77);
   EXPECT_EQ(solver->test_nets()[0]->learnable_params()[0]->cpu_data()[4], 77);
 }
@@ -124,16 +138,20 @@ TEST(SolverStepTest, TheShownLossIsSmoothedOverTheWindow) {
 
 TEST(SolverStepTest, LogLinesStandInTheOrderThatScriptsRead) {
   const CapturedLog log;
-  const auto solver = make_solver<double>(
-      string(kFixed) + "display: 2 max_iter: 4 test_iter: 2 test_interval: 2"
-                       " snapshot_after_train: false", kEcho);
+  const auto solver =
+      make_solver<double>(string(kFixed) +
+                              "display: 2 max_iter: 4 test_iter: 2 test_interval: 2"
+                              " snapshot_after_train: false",
+                          kEcho);
   Feeder feeder(solver.get(), {4, 2});
   CapturedLog::lines().clear();
   solver->Solve();
   string text;
-  for (const string& line : CapturedLog::beginning({"Iteration", "Train", "Test", "Optim"})) {
-    text += std::regex_replace(line, std::regex("\\([-+.e0-9]+ iter/s, [-+.e0-9]+s/2 iters\\)"),
-                               "(R)") + "\n";
+  for (const string& line :
+       CapturedLog::beginning({"Iteration", "Train", "Test", "Optim"})) {
+    text += std::regex_replace(
+                line, std::regex("\\([-+.e0-9]+ iter/s, [-+.e0-9]+s/2 iters\\)"), "(R)") +
+            "\n";
   }
   EXPECT_EQ(text,
             "Iteration 0, Testing net (#0)\n"
@@ -158,11 +176,13 @@ TEST(SolverStepTest, EachElementOfAnOutputIsShown) {
       string(kFixed) + "display: 1",
       "layer { name: 'b' type: 'DummyData' top: 'b' dummy_data_param { shape { dim: 2 }"
       " data_filler { type: 'constant' value: 5 } } }"
-      "layer { name: 'a' type: 'DummyData' top: 'A' dummy_data_param { shape { dim: 1 } } }");
+      "layer { name: 'a' type: 'DummyData' top: 'A' dummy_data_param { shape { dim: 1 } "
+      "} }");
   solver->Step(1);
-  EXPECT_EQ(CapturedLog::beginning({"Train net"}),
-            (vector<string>{"    Train net output #0: A = 0", "    Train net output #1: b = 5",
-                            "    Train net output #2: b = 5"}));
+  EXPECT_EQ(
+      CapturedLog::beginning({"Train net"}),
+      (vector<string>{"    Train net output #0: A = 0", "    Train net output #1: b = 5",
+                      "    Train net output #2: b = 5"}));
 }
 
 TEST(SolverStepTest, ALossThatIsNotFiniteStopsBeforeTheUpdate) {
@@ -179,13 +199,47 @@ TEST(SolverStepTest, ALossThatIsNotFiniteStopsBeforeTheUpdate) {
   }
 }
 
+TEST(SolverStepTest, LearnedLayersThatNoGradientReachesAreNamedOnce) {
+  const auto warnings = [](const string& filler, const string& rate) {
+    const auto solver = make_solver<double>(
+        kFixed,
+        "layer { name: 'x' type: 'Input' top: 'x' top: 't' input_param { shape { dim: 1 "
+        "dim: 1"
+        " dim: 2 dim: 2 } shape { dim: 1 dim: 1 dim: 4 dim: 4 } } }"
+        "layer { name: 'learned' type: 'Convolution' bottom: 'x' top: 'y' "
+        "convolution_param {"
+        " num_output: 1 kernel_size: 1 weight_filler { type: 'constant' value: 1 } } }"
+        "layer { name: 'up' type: 'Deconvolution' bottom: 'y' top: 'z' param { "
+        "lr_mult: " +
+            rate +
+            " } convolution_param { num_output: 1 kernel_size: 4 stride: 2 pad: 1 "
+            "bias_term:"
+            " false " +
+            filler +
+            " } }"
+            "layer { name: 'loss' type: 'EuclideanLoss' bottom: 'z' bottom: 't' }");
+    const CapturedLog log;
+    solver->Step(1);
+    solver->Step(1);
+    return CapturedLog::beginning({"These layers are to learn"});
+  };
+  const auto lines = warnings("", "0");
+  ASSERT_EQ(lines.size(), 1u);
+  EXPECT_TRUE(has_words(lines[0], {"learned"}));
+  EXPECT_EQ(lines[0].find(": up"), string::npos);
+  EXPECT_TRUE(warnings("weight_filler { type: 'bilinear' }", "0").empty());
+  EXPECT_TRUE(warnings("", "1").empty());  // it learns to be other than zero
+}
+
 // --- tests
 
 TEST(SolverTestTest, ScoresAreMeansOverTestIterPassesWithTheTrainWeights) {
   const CapturedLog log;
-  const auto solver = make_solver<double>(
-      string(kFixed) + "test_iter: 3 test_interval: 2 test_initialization: false"
-                       " test_compute_loss: true", stream_net());
+  const auto solver =
+      make_solver<double>(string(kFixed) +
+                              "test_iter: 3 test_interval: 2 test_initialization: false"
+                              " test_compute_loss: true",
+                          stream_net());
   solver->Step(3);  // one test, before update 3, of the first three batches
   const auto before = make_solver<double>(kFixed, stream_net());
   before->Step(2);
@@ -205,7 +259,8 @@ TEST(SolverTestTest, ScoresAreMeansOverTestIterPassesWithTheTrainWeights) {
     }
   }
   std::ostringstream expected;
-  expected << "    Test net output #0: loss = " << sum / 3 << " (* 1 = " << sum / 3 << " loss)";
+  expected << "    Test net output #0: loss = " << sum / 3 << " (* 1 = " << sum / 3
+           << " loss)";
   EXPECT_EQ(CapturedLog::beginning({"Test net"}), (vector<string>{expected.str()}));
   std::ostringstream loss;
   loss << "Test loss: " << sum / 3;
@@ -228,10 +283,12 @@ TEST(SolverTestTest, TestInitializationDecidesAboutIterationZero) {
 }
 
 TEST(SolverTestTest, ATestDoesNotDisturbTheTraining) {
-  const auto plain = make_solver<double>(string(kFixed) + "random_seed: 1", stream_net(true));
+  const auto plain =
+      make_solver<double>(string(kFixed) + "random_seed: 1", stream_net(true));
   const auto tested = make_solver<double>(
       string(kFixed) + "random_seed: 1 test_iter: 1 test_interval: 2", stream_net(false));
-  const auto alone = make_solver<double>(string(kFixed) + "random_seed: 1", stream_net(false));
+  const auto alone =
+      make_solver<double>(string(kFixed) + "random_seed: 1", stream_net(false));
   plain->Step(1);
   tested->Step(5);
   alone->Step(5);
@@ -243,7 +300,9 @@ TEST(SolverTestTest, ATestDoesNotDisturbTheTraining) {
 class SolverActionTest : public ::testing::Test {
  protected:
   string Prefix() const { return "snapshot_prefix: '" + folder_.File("s") + "' "; }
-  bool Exists(const string& name) const { return std::filesystem::exists(folder_.File(name)); }
+  bool Exists(const string& name) const {
+    return std::filesystem::exists(folder_.File(name));
+  }
   TemporaryFolder folder_;
 };
 
@@ -265,8 +324,8 @@ TEST_F(SolverActionTest, StopEndsAfterTheUpdateAndSnapshotsUnlessToldNotTo) {
 }
 
 TEST_F(SolverActionTest, AStepAfterAStopGoesOn) {
-  const auto solver = make_solver<double>(
-      string(kFixed) + "test_iter: 1 test_interval: 1", stream_net());
+  const auto solver =
+      make_solver<double>(string(kFixed) + "test_iter: 1 test_interval: 1", stream_net());
   solver->SetActionFunction([] { return SolverAction::STOP; });
   solver->Step(5);
   solver->SetActionFunction([] { return SolverAction::NONE; });
@@ -288,8 +347,8 @@ TEST_F(SolverActionTest, SnapshotOnRequestGoesOn) {
 
 TEST_F(SolverActionTest, AStopDuringATestBreaksItOff) {
   const CapturedLog log;
-  const auto solver = make_solver<double>(
-      string(kFixed) + "test_iter: 5 test_interval: 1", stream_net());
+  const auto solver =
+      make_solver<double>(string(kFixed) + "test_iter: 5 test_interval: 1", stream_net());
   int polls = 0;
   solver->SetActionFunction(
       [&] { return ++polls == 3 ? SolverAction::STOP : SolverAction::NONE; });
@@ -313,7 +372,8 @@ TEST_F(SolverActionTest, SolveSnapshotsAtIntervalsAndOnceAtTheEnd) {
 
 TEST_F(SolverActionTest, APlaceThatCannotBeWrittenIsNoticedAtTheStart) {
   EXPECT_TRUE(has_words(solver_error(kFixed + ("snapshot: 1 snapshot_prefix: '" +
-                                               folder_.File("no/such/s") + "'"), kEcho),
+                                               folder_.File("no/such/s") + "'"),
+                                     kEcho),
                         {"no/such/s"}));
   EXPECT_TRUE(has_words(solver_error(string(kFixed) + "snapshot: 1", kEcho),
                         {"snapshot_prefix"}));
@@ -329,10 +389,12 @@ TEST(WeightAverageTest, ExchangesWithAnExponentialAverage) {
   vector<double> average = parameters_of(*solver);
   for (int n = 1; n <= 6; ++n) {
     solver->Step(1);
-    // Young averages forget faster: 1 - 1 / (n / 10 + 1) of the old value after n updates.
+    // Young averages forget faster: 1 - 1 / (n / 10 + 1) of the old value after n
+    // updates.
     const double keep = std::min(0.2f + 0.0, 1 - 1 / (n / 10.0 + 1));
     const vector<double> now = parameters_of(*solver);
-    for (size_t i = 0; i < now.size(); ++i) average[i] += (1 - keep) * (now[i] - average[i]);
+    for (size_t i = 0; i < now.size(); ++i)
+      average[i] += (1 - keep) * (now[i] - average[i]);
   }
   const vector<double> weights = parameters_of(*solver);
   solver->ExchangeAverage();
@@ -346,7 +408,8 @@ TEST(WeightAverageTest, TrainingGoesOnWithTheWeightsAndTestsUseTheAverage) {
   const CapturedLog log;
   const string test = "test_iter: 1 test_interval: 4 test_initialization: false ";
   const auto plain = make_solver<double>(kFixed + test, stream_net());
-  const auto averaged = make_solver<double>(kFixed + test + "weight_average: 0.9", stream_net());
+  const auto averaged =
+      make_solver<double>(kFixed + test + "weight_average: 0.9", stream_net());
   EXPECT_FALSE(plain->has_average());
   EXPECT_TRUE(averaged->has_average());
   plain->Step(6);

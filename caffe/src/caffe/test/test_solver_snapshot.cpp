@@ -1,11 +1,11 @@
 // Snapshots: their files, restoring them bit for bit, and what happens when writing fails
 // (facts/engine.md 4.8; user_reports.md 17, 18).
-#include <csignal>
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <thread>
 
 #include "caffe/util/io.hpp"
@@ -19,8 +19,10 @@ class SnapshotTest : public ::testing::Test {
   string File(const string& name) const { return folder_.File(name); }
   bool Exists(const string& name) const { return std::filesystem::exists(File(name)); }
   string Solver_(const string& more = "") const {
-    const string policy = more.find("lr_policy") == string::npos ? "lr_policy: 'fixed' " : "";
-    return "base_lr: 0.05 random_seed: 7 snapshot_prefix: '" + File("s") + "' " + policy + more;
+    const string policy =
+        more.find("lr_policy") == string::npos ? "lr_policy: 'fixed' " : "";
+    return "base_lr: 0.05 random_seed: 7 snapshot_prefix: '" + File("s") + "' " + policy +
+           more;
   }
   SolverState State(const string& name) const {
     SolverState state;
@@ -42,7 +44,8 @@ string FullErrorOf(const Action& action) {
 
 TEST_F(SnapshotTest, TheBinaryFormHoldsWhatTheOriginalReads) {
   const auto solver = make_solver<float>(
-      Solver_("momentum: 0.9 lr_policy: 'multistep' gamma: 0.1 stepvalue: 1"), stream_net());
+      Solver_("momentum: 0.9 lr_policy: 'multistep' gamma: 0.1 stepvalue: 1"),
+      stream_net());
   solver->Step(3);
   solver->Snapshot();
   const SolverState state = State("s_iter_3.solverstate");
@@ -70,7 +73,8 @@ TEST_F(SnapshotTest, DiffsAreAddedOnRequest) {
 }
 
 TEST_F(SnapshotTest, HistoriesOfTwoGroupsComeAllOfOneThenAllOfTheOther) {
-  const auto solver = make_solver<float>(Solver_("type: 'Adam' momentum: 0.9"), stream_net());
+  const auto solver =
+      make_solver<float>(Solver_("type: 'Adam' momentum: 0.9"), stream_net());
   solver->Step(1);
   solver->Snapshot();
   const SolverState state = State("s_iter_1.solverstate");
@@ -82,8 +86,11 @@ TEST_F(SnapshotTest, HistoriesOfTwoGroupsComeAllOfOneThenAllOfTheOther) {
 }
 
 const char* const kRules[] = {
-    "type: 'SGD' momentum: 0.9",     "type: 'Nesterov' momentum: 0.9", "type: 'AdaGrad'",
-    "type: 'RMSProp' delta: 1e-3",   "type: 'AdaDelta' momentum: 0.9 delta: 1e-3",
+    "type: 'SGD' momentum: 0.9",
+    "type: 'Nesterov' momentum: 0.9",
+    "type: 'AdaGrad'",
+    "type: 'RMSProp' delta: 1e-3",
+    "type: 'AdaDelta' momentum: 0.9 delta: 1e-3",
     "type: 'Adam' momentum: 0.9",
 };
 
@@ -94,9 +101,11 @@ TEST_F(SnapshotTest, AResumedRunEqualsAnUninterruptedOneBitForBit) {
       if (format == "HDF5") continue;
 #endif
       // Noise from the generator, a position in the data, a window of losses, an average.
-      const string text = Solver_(rule + " average_loss: 4 weight_average: 0.5 lr_policy: 'step'"
-                                         " gamma: 0.5 stepsize: 4 weight_decay: 0.01"
-                                         " snapshot_format: " + format);
+      const string text = Solver_(rule +
+                                  " average_loss: 4 weight_average: 0.5 lr_policy: 'step'"
+                                  " gamma: 0.5 stepsize: 4 weight_decay: 0.01"
+                                  " snapshot_format: " +
+                                  format);
       const string ending = format == "HDF5" ? ".solverstate.h5" : ".solverstate";
       const auto whole = make_solver<float>(text, stream_net(true));
       whole->Step(10);
@@ -120,11 +129,14 @@ TEST_F(SnapshotTest, AResumedRunEqualsAnUninterruptedOneBitForBit) {
 }
 
 TEST_F(SnapshotTest, SolveResumesFromAStateAndRunsTheRest) {
-  const auto whole = make_solver<float>(Solver_("momentum: 0.9 max_iter: 8"), stream_net(true));
+  const auto whole =
+      make_solver<float>(Solver_("momentum: 0.9 max_iter: 8"), stream_net(true));
   whole->Solve();
-  const auto first = make_solver<float>(Solver_("momentum: 0.9 max_iter: 3"), stream_net(true));
+  const auto first =
+      make_solver<float>(Solver_("momentum: 0.9 max_iter: 3"), stream_net(true));
   first->Solve();
-  const auto second = make_solver<float>(Solver_("momentum: 0.9 max_iter: 8"), stream_net(true));
+  const auto second =
+      make_solver<float>(Solver_("momentum: 0.9 max_iter: 8"), stream_net(true));
   second->Solve(File("s_iter_3.solverstate"));
   EXPECT_EQ(second->iter(), 8);
   EXPECT_EQ(parameters_of(*second), parameters_of(*whole));
@@ -149,14 +161,14 @@ TEST_F(SnapshotTest, TheDataOfTestNetsGoesOnToo) {
 }
 
 TEST_F(SnapshotTest, WithoutTheSideFileItGoesOnFromTheStartOfTheDataAndSaysSo) {
-  const auto first = make_solver<float>(Solver_("momentum: 0.9 weight_average: 0.9"),
-                                        stream_net());
+  const auto first =
+      make_solver<float>(Solver_("momentum: 0.9 weight_average: 0.9"), stream_net());
   first->Step(3);
   first->Snapshot();
   std::filesystem::remove(File("s_iter_3.solverstate.side"));  // a state of the original
   const CapturedLog log;
-  const auto second = make_solver<float>(Solver_("momentum: 0.9 weight_average: 0.9"),
-                                         stream_net());
+  const auto second =
+      make_solver<float>(Solver_("momentum: 0.9 weight_average: 0.9"), stream_net());
   CapturedLog::lines().clear();
   second->Restore(File("s_iter_3.solverstate").c_str());
   string warning;
@@ -293,8 +305,9 @@ TEST(SnapshotChild, DISABLED_WritesSnapshotsForEver) {
   const char* folder = std::getenv("CAFFE_TEST_SNAPSHOT_FOLDER");
   if (folder == nullptr) GTEST_SKIP() << "started by AKillDuringASnapshot...";
   const auto solver = make_solver<float>(
-      "base_lr: 0.01 lr_policy: 'fixed' momentum: 0.9 snapshot_prefix: '" + string(folder) +
-          "/s'", stream_net());
+      "base_lr: 0.01 lr_policy: 'fixed' momentum: 0.9 snapshot_prefix: '" +
+          string(folder) + "/s'",
+      stream_net());
   solver->Step(1);
   while (true) solver->Snapshot();
 }

@@ -38,7 +38,8 @@ TEST(LearningRateTest, PoliciesGiveTheirCheckValues) {
 }
 
 TEST(LearningRateTest, MultistepGoesDownAtEachValueOnce) {
-  RateSolver solver("lr_policy: 'multistep' gamma: 0.1 stepvalue: 2 stepvalue: 5 stepvalue: 6");
+  RateSolver solver(
+      "lr_policy: 'multistep' gamma: 0.1 stepvalue: 2 stepvalue: 5 stepvalue: 6");
   const double expected[] = {0.1, 0.1, 0.01, 0.01, 0.01, 0.001, 0.0001, 0.0001};
   for (int i = 0; i < 8; ++i) EXPECT_NEAR(solver.At(i), expected[i], 1e-8) << i;
 }
@@ -92,17 +93,19 @@ TEST(UpdateRuleTest, OneParameterFollowsTheCheckValues) {
       {"type: 'RMSProp' base_lr: 0.1", {1.96078e-7, 0.441942544, 0.259535588}},
       {"type: 'AdaDelta' base_lr: 1 momentum: 0.95 delta: 1e-6",
        {0.995528036, 0.998278156, 0.996911605}},
-      {"type: 'Adam' base_lr: 0.1 momentum: 0.9", {0.900000062, 0.871229423, 0.837292459}},
+      {"type: 'Adam' base_lr: 0.1 momentum: 0.9",
+       {0.900000062, 0.871229423, 0.837292459}},
   };
   const double gradients[] = {0.5, -0.25, 0.1};
   for (const Row& row : rows) {
-    const auto solver =
-        make_solver<double>(string(row.rule) + " lr_policy: 'fixed' weight_decay: 0.01", net);
+    const auto solver = make_solver<double>(
+        string(row.rule) + " lr_policy: 'fixed' weight_decay: 0.01", net);
     for (int i = 0; i < 3; ++i) {
       solver->net()->input_blobs()[0]->mutable_cpu_data()[0] = gradients[i];
       solver->Step(1);
       // The constants are floats in the definition: 7 digits are theirs.
-      EXPECT_NEAR(parameters_of(*solver)[0], row.w[i], 1e-6) << row.rule << ", update " << i + 1;
+      EXPECT_NEAR(parameters_of(*solver)[0], row.w[i], 1e-6)
+          << row.rule << ", update " << i + 1;
     }
     EXPECT_EQ(solver->iter(), 3);
   }
@@ -119,8 +122,13 @@ class PlainSolver {
  public:
   PlainSolver(const Rule& rule, double decay, const string& regularization, int iter_size,
               double clip)
-      : rule_(rule), decay_(decay), l1_(regularization == "L1"), iter_size_(iter_size),
-        clip_(clip), w_(kInputs * kOutputs, 0.3), b_(kOutputs, -0.2) {
+      : rule_(rule),
+        decay_(decay),
+        l1_(regularization == "L1"),
+        iter_size_(iter_size),
+        clip_(clip),
+        w_(kInputs * kOutputs, 0.3),
+        b_(kOutputs, -0.2) {
     w_.insert(w_.end(), b_.begin(), b_.end());
     h_.assign(w_.size(), 0);
     k_.assign(w_.size(), 0);
@@ -146,7 +154,8 @@ class PlainSolver {
   const vector<double>& parameters() const { return w_; }
 
  private:
-  static const int kInputs = kStreamInputs, kOutputs = kStreamOutputs, kRows = kStreamRows;
+  static const int kInputs = kStreamInputs, kOutputs = kStreamOutputs,
+                   kRows = kStreamRows;
 
   void AddGradient(int batch, vector<double>* g) const {
     for (int n = 0; n < kRows; ++n) {
@@ -237,7 +246,8 @@ void ExpectLikePlainLoop(const string& more, double decay, const string& regular
           << rule.type << " " << text.str() << ", step " << step;
     }
     const vector<float> found = parameters_of(*single);
-    EXPECT_LT(relative_difference(plain.parameters(), vector<double>(found.begin(), found.end())),
+    EXPECT_LT(relative_difference(plain.parameters(),
+                                  vector<double>(found.begin(), found.end())),
               1e-4)
         << "float: " << text.str();
   }
@@ -251,7 +261,9 @@ TEST(UpdateRuleTest, WeightDecayL1) {
   ExpectLikePlainLoop("regularization_type: 'L1'", 0.1, "L1", 1, -1);
 }
 
-TEST(UpdateRuleTest, IterSizeAveragesPasses) { ExpectLikePlainLoop("", 0.1, "L2", 3, -1); }
+TEST(UpdateRuleTest, IterSizeAveragesPasses) {
+  ExpectLikePlainLoop("", 0.1, "L2", 3, -1);
+}
 
 TEST(UpdateRuleTest, ClippingActsBeforeNormalisingAndDecay) {
   ExpectLikePlainLoop("", 0.1, "L2", 1, 0.2);
@@ -271,8 +283,8 @@ TEST(UpdateRuleTest, SignOfZeroIsZeroInL1) {
 }
 
 TEST(UpdateRuleTest, ClippingIsLoggedWithNormAndFactor) {
-  const auto solver =
-      make_solver<double>("base_lr: 1 lr_policy: 'fixed' clip_gradients: 0.001", stream_net());
+  const auto solver = make_solver<double>(
+      "base_lr: 1 lr_policy: 'fixed' clip_gradients: 0.001", stream_net());
   const CapturedLog log;
   solver->Step(1);
   const auto lines = CapturedLog::beginning({"Gradient clipping"});
@@ -283,8 +295,10 @@ TEST(UpdateRuleTest, ClippingIsLoggedWithNormAndFactor) {
 TEST(UpdateRuleTest, ParametersWithRateZeroStayButCountInTheNorm) {
   string net = stream_net();
   net.replace(net.find("lr_mult: 1 "), 10, "lr_mult: 0");
-  const auto solver = make_solver<double>("base_lr: 0.1 lr_policy: 'fixed' momentum: 0.9"
-                                          " weight_decay: 0.5", net);
+  const auto solver = make_solver<double>(
+      "base_lr: 0.1 lr_policy: 'fixed' momentum: 0.9"
+      " weight_decay: 0.5",
+      net);
   const vector<double> before = parameters_of(*solver);
   solver->Step(3);
   const vector<double> after = parameters_of(*solver);
@@ -295,9 +309,11 @@ TEST(UpdateRuleTest, ParametersWithRateZeroStayButCountInTheNorm) {
 TEST(UpdateRuleTest, ASharedParameterIsUpdatedOnce) {
   const string net =
       "layer { name: 'x' type: 'Input' top: 'x' input_param { shape { dim: 1 dim: 1 } } }"
-      "layer { name: 'a' type: 'InnerProduct' bottom: 'x' top: 'y' loss_weight: 1 param { name:"
+      "layer { name: 'a' type: 'InnerProduct' bottom: 'x' top: 'y' loss_weight: 1 param "
+      "{ name:"
       " 'w' } inner_product_param { num_output: 1 bias_term: false } }"
-      "layer { name: 'b' type: 'InnerProduct' bottom: 'x' top: 'z' loss_weight: 1 param { name:"
+      "layer { name: 'b' type: 'InnerProduct' bottom: 'x' top: 'z' loss_weight: 1 param "
+      "{ name:"
       " 'w' } inner_product_param { num_output: 1 bias_term: false } }";
   const auto solver = make_solver<double>("base_lr: 0.5 lr_policy: 'fixed'", net);
   solver->net()->input_blobs()[0]->mutable_cpu_data()[0] = 3;
@@ -309,12 +325,16 @@ TEST(UpdateRuleTest, ASharedParameterIsUpdatedOnce) {
 TEST(SolverErrorTest, WhatARuleDoesNotTakeIsRefused) {
   const string net = stream_net();
   const string fixed = "base_lr: 1 lr_policy: 'fixed' ";
-  EXPECT_TRUE(has_words(solver_error(fixed + "type: 'Adan'", net), {"Adan", "Adam", "SGD"}));
-  EXPECT_TRUE(has_words(solver_error(fixed + "type: 'AdaGrad' momentum: 0.9", net), {"AdaGrad"}));
-  EXPECT_TRUE(has_words(solver_error(fixed + "type: 'RMSProp' momentum: 0.9", net), {"RMSProp"}));
-  EXPECT_TRUE(has_words(solver_error(fixed + "type: 'RMSProp' rms_decay: 1", net), {"rms_decay"}));
-  EXPECT_TRUE(has_words(solver_error(fixed + "weight_decay: 1 regularization_type: 'L3'", net),
-                        {"L3"}));
+  EXPECT_TRUE(
+      has_words(solver_error(fixed + "type: 'Adan'", net), {"Adan", "Adam", "SGD"}));
+  EXPECT_TRUE(
+      has_words(solver_error(fixed + "type: 'AdaGrad' momentum: 0.9", net), {"AdaGrad"}));
+  EXPECT_TRUE(
+      has_words(solver_error(fixed + "type: 'RMSProp' momentum: 0.9", net), {"RMSProp"}));
+  EXPECT_TRUE(has_words(solver_error(fixed + "type: 'RMSProp' rms_decay: 1", net),
+                        {"rms_decay"}));
+  EXPECT_TRUE(has_words(
+      solver_error(fixed + "weight_decay: 1 regularization_type: 'L3'", net), {"L3"}));
   EXPECT_TRUE(has_words(solver_error(fixed + "iter_size: 0", net), {"iter_size"}));
   EXPECT_TRUE(has_words(solver_error(fixed + "average_loss: 0", net), {"average_loss"}));
   EXPECT_EQ(solver_error(fixed, net), "");
