@@ -1,79 +1,11 @@
-// The plan: fused nets equal unfused ones, keep nets reuse memory and say what they gave
-// up.
-#include <cstdlib>
-
-#include "caffe/net_plan.hpp"
-#include "net_check.hpp"
+// The plan: fused nets equal unfused ones in every blob that can be named.
+#include "plan_check.hpp"
 
 namespace caffe {
+
+using namespace plan_check;  // NOLINT: test helpers
+
 namespace {
-
-/// Runs its life with CAFFE_PLAN=off.
-class PlanOff {
- public:
-  PlanOff() { setenv("CAFFE_PLAN", "off", 1); }
-  ~PlanOff() { unsetenv("CAFFE_PLAN"); }
-};
-
-template <typename Dtype>
-class OpenNet : public Net<Dtype> {
- public:
-  using Net<Dtype>::Net;
-  int num_groups() const { return this->plan_->num_groups(); }
-};
-
-string Input(const string& name, int n, int c, int h, int w) {
-  std::ostringstream text;
-  text << "layer { name: '" << name << "' type: 'Input' top: '" << name
-       << "' input_param { shape { dim: " << n << " dim: " << c << " dim: " << h
-       << " dim: " << w << " } } } ";
-  return text.str();
-}
-
-string Layer(const string& type, const string& name, const string& bottom,
-             const string& top, const string& more = "") {
-  return "layer { name: '" + name + "' type: '" + type + "' bottom: '" + bottom +
-         "' top: '" + top + "' " + more + " } ";
-}
-
-string Conv(const string& name, const string& bottom, const string& top, int outputs,
-            const string& more = "kernel_size: 3 pad: 1") {
-  return Layer(
-      "Convolution", name, bottom, top,
-      "convolution_param { num_output: " + std::to_string(outputs) + " " + more + " }");
-}
-
-string BatchNorm(const string& name, const string& blob) {
-  return Layer("BatchNorm", name, blob, blob);
-}
-string Scale(const string& name, const string& blob) {
-  return Layer("Scale", name, blob, blob, "scale_param { bias_term: true }");
-}
-string ReLU(const string& name, const string& blob) {
-  return Layer("ReLU", name, blob, blob);
-}
-
-string Block(const string& name, const string& bottom, int outputs, bool relu,
-             const string& conv = "kernel_size: 3 pad: 1") {
-  return Conv(name, bottom, name, outputs, conv) + BatchNorm("bn_" + name, name) +
-         Scale("scale_" + name, name) + (relu ? ReLU("relu_" + name, name) : "");
-}
-
-string Sum(const string& name, const string& a, const string& b,
-           const string& more = "") {
-  return "layer { name: '" + name + "' type: 'Eltwise' bottom: '" + a + "' bottom: '" +
-         b + "' top: '" + name + "' " + more + " } ";
-}
-
-const string kInput = Input("x", 2, 3, 9, 11);
-
-/// Two residual blocks, the first with a projection: the shape of a ResNet.
-const string kResidual = kInput + Block("a", "x", 10, true) + Block("b", "a", 17, false) +
-                         Block("p", "a", 17, false, "kernel_size: 1") +
-                         Sum("s", "b", "p") + ReLU("relu_s", "s") +
-                         Block("c", "s", 17, true) + Block("d", "c", 17, false) +
-                         Sum("t", "s", "d") + ReLU("relu_t", "t") +
-                         Conv("head", "t", "head", 2, "kernel_size: 1");
 
 struct Case {
   const char* name;
@@ -88,11 +20,11 @@ vector<Case> Cases() {
       {"batch norm only", kInput + Conv("a", "x", "a", 5) + BatchNorm("n", "a"), 1},
       {"leaky",
        kInput + Conv("a", "x", "a", 7) +
-           Layer("ReLU", "r", "a", "a", "relu_param { negative_slope: 0.1 }"),
+           LayerText("ReLU", "r", "a", "a", "relu_param { negative_slope: 0.1 }"),
        1},
       {"clip",
        kInput + Block("a", "x", 12, false) +
-           Layer("Clip", "k", "a", "a", "clip_param { min: 0 max: 0.5 }"),
+           LayerText("Clip", "k", "a", "a", "clip_param { min: 0 max: 0.5 }"),
        1},
       {"scale after relu",
        kInput + Conv("a", "x", "a", 9) + ReLU("r", "a") + Scale("s", "a"), 1},
@@ -106,7 +38,7 @@ vector<Case> Cases() {
            Block("b", "a", 20, true, "kernel_size: 3 stride: 2 dilation: 2 pad: 2"),
        2},
       {"not in place",
-       kInput + Conv("a", "x", "a", 8) + Layer("ReLU", "r", "a", "b") +
+       kInput + Conv("a", "x", "a", 8) + LayerText("ReLU", "r", "a", "b") +
            Conv("c", "b", "c", 8) + ReLU("rc", "c"),
        1},
       {"two readers",
@@ -118,56 +50,19 @@ vector<Case> Cases() {
        kInput + BatchNorm("n", "x") + Scale("s", "x") + Block("a", "x", 10, true), 1},
       {"deconvolution",
        kInput + Block("a", "x", 10, true) +
-           Layer("Deconvolution", "up", "a", "up",
-                 "convolution_param { num_output: 6 kernel_size: 4 stride: 2"
-                 " pad: 1 }") +
+           LayerText("Deconvolution", "up", "a", "up",
+                     "convolution_param { num_output: 6 kernel_size: 4 stride: 2"
+                     " pad: 1 }") +
            ReLU("ru", "up") + Conv("c", "up", "c", 3),
        1},
       {"other layers behind",
-       kInput + Block("a", "x", 10, true) + Layer("Dropout", "drop", "a", "a") +
-           Layer("Power", "pow", "a", "a", "power_param { scale: 2 }") +
-           Layer("Pooling", "pool", "a", "pool",
-                 "pooling_param { kernel_size: 2 stride: 2 }"),
+       kInput + Block("a", "x", 10, true) + LayerText("Dropout", "drop", "a", "a") +
+           LayerText("Power", "pow", "a", "a", "power_param { scale: 2 }") +
+           LayerText("Pooling", "pool", "a", "pool",
+                     "pooling_param { kernel_size: 2 stride: 2 }"),
        1},
       {"residual", kResidual, 5},
   };
-}
-
-/// Every parameter gets values of its own; variances are positive.
-template <typename Dtype>
-void FillParams(Net<Dtype>* net, unsigned int seed) {
-  for (const auto& layer : net->layers()) {
-    for (size_t j = 0; j < layer->blobs().size(); ++j) {
-      Blob<Dtype>* blob = layer->blobs()[j].get();
-      fill_random(blob, ++seed);
-      Dtype* data = blob->mutable_cpu_data();
-      if (string(layer->type()) != "BatchNorm") continue;
-      for (int i = 0; i < blob->count() && j > 0; ++i) {
-        data[i] = j == 1 ? 4 + 2 * data[i] : Dtype(2);
-      }
-    }
-  }
-}
-
-template <typename Dtype>
-std::unique_ptr<OpenNet<Dtype>> Make(const string& text, const string& keep = "",
-                                     const vector<int>& shape = {}) {
-  NetParameter param = net_param(text, TEST);
-  std::istringstream names(keep);
-  for (string name; names >> name;) param.add_keep(name);
-  auto net = std::make_unique<OpenNet<Dtype>>(param);
-  FillParams(net.get(), 5);
-  if (!shape.empty()) net->input_blobs()[0]->Reshape(shape);
-  fill_random(net->input_blobs()[0], 3);
-  return net;
-}
-
-template <typename Dtype>
-std::unique_ptr<OpenNet<Dtype>> MakeUnfused(const string& text,
-                                            const vector<int>& shape = {}) {
-  const PlanOff off;
-  auto net = Make<Dtype>(text, "", shape);
-  return net;
 }
 
 template <typename Dtype>
@@ -182,8 +77,6 @@ void ExpectSameBlobs(const Net<Dtype>& expected, const Net<Dtype>& found,
         << what << ", blob " << expected.blob_names()[i];
   }
 }
-
-const double kFolded = 2e-5;  // folding a BatchNorm rounds differently
 
 template <typename Dtype>
 class NetPlanTest : public ::testing::Test {};
@@ -313,8 +206,9 @@ TYPED_TEST(NetPlanTest, BackwardAfterAFusedForwardGivesTheUnfusedGradients) {
     const NetParameter whole = net_param(item.text, TEST);
     const auto outputs = MakeUnfused<TypeParam>(item.text);
     const string last = outputs->blob_names()[outputs->output_blob_indices()[0]];
-    const string text = item.text + Layer("Power", "loss", last, "loss",
-                                          "power_param { power: 2 } loss_weight: 0.5");
+    const string text =
+        item.text + LayerText("Power", "loss", last, "loss",
+                              "power_param { power: 2 } loss_weight: 0.5");
     const auto plain = MakeUnfused<TypeParam>(text);
     const auto fused = Make<TypeParam>(text);
     for (int pass = 0; pass < 2; ++pass) {
@@ -333,13 +227,11 @@ TYPED_TEST(NetPlanTest, BackwardAfterAFusedForwardGivesTheUnfusedGradients) {
   }
 }
 
-using FloatNet = OpenNet<float>;
-
 /// Counts how often it ran: backward must not make data move on.
 template <typename Dtype>
-class CountingDataLayer : public ::caffe::Layer<Dtype> {
+class CountingDataLayer : public Layer<Dtype> {
  public:
-  using ::caffe::Layer<Dtype>::Layer;
+  using Layer<Dtype>::Layer;
   void Reshape(const vector<Blob<Dtype>*>&, const vector<Blob<Dtype>*>& top) override {
     top[0]->Reshape(1, 3, 5, 5);
   }
@@ -357,16 +249,17 @@ class CountingDataLayer : public ::caffe::Layer<Dtype> {
   int passes_ = 0;
 };
 template <typename Dtype>
-shared_ptr<::caffe::Layer<Dtype>> MakeCountingData(const LayerParameter& param) {
+shared_ptr<Layer<Dtype>> MakeCountingData(const LayerParameter& param) {
   return std::make_shared<CountingDataLayer<Dtype>>(param);
 }
 REGISTER_LAYER_CREATOR(TestCountingData, MakeCountingData);
 
 TEST(FusedBackwardTest, DataLayersDoNotMoveOn) {
-  const auto net = Make<float>(
-      Input("unused", 1, 1, 1, 1) +
-      "layer { name: 'data' type: 'TestCountingData' top: 'x' } " +
-      Block("a", "x", 10, true) + Layer("Power", "loss", "a", "loss", "loss_weight: 1"));
+  const auto net =
+      Make<float>(Input("unused", 1, 1, 1, 1) +
+                  "layer { name: 'data' type: 'TestCountingData' top: 'x' } " +
+                  Block("a", "x", 10, true) +
+                  LayerText("Power", "loss", "a", "loss", "loss_weight: 1"));
   EXPECT_EQ(net->num_groups(), 1);
   net->Forward();
   net->Backward();
@@ -404,117 +297,6 @@ TEST(FusionTest, TheSamePassTwiceIsBitEqual) {
   const auto again = Make<float>(kResidual, "c");
   const vector<float> kept = values_of(*again->Forward()[0]);
   EXPECT_EQ(values_of(*again->Forward()[0]), kept);
-}
-
-// --- keep
-
-TEST(KeepTest, ReadingABlobThatWasNotKeptNamesItAndKeep) {
-  const auto net = Make<float>(kResidual, "c");
-  net->Forward();
-  const string error = ErrorOf([&] { net->blob_by_name("a")->cpu_data(); });
-  EXPECT_TRUE(has_words(error, {"'a'", "keep"}));
-  EXPECT_NO_THROW(net->blob_by_name("c")->cpu_data());
-  EXPECT_NO_THROW(net->blob_by_name("x")->cpu_data());     // inputs stay
-  EXPECT_NO_THROW(net->blob_by_name("head")->cpu_data());  // and outputs
-  EXPECT_NO_THROW(net->Forward());
-}
-
-TEST(KeepTest, TheSplitOfAKeptBlobAndAKeptSplitTopStay) {
-  const auto net = Make<float>(kResidual, "a");
-  net->Forward();
-  EXPECT_EQ(values_of(*net->blob_by_name("a")),
-            values_of(*net->blob_by_name("a_relu_a_0_split_1")));
-}
-
-TEST(KeepTest, BlobsThatShareMemoryLiveAsLongAsTheLast) {
-  // d is flattened into the output; b is read by a late sum.
-  const string text =
-      kInput + Block("a", "x", 8, true) + Conv("b", "a", "b", 8) +
-      Conv("c", "b", "c", 8) + Sum("d", "c", "b") +
-      Layer("Power", "p", "d", "p", "power_param { scale: 3 }") +
-      Layer("Flatten", "f", "p", "f") +
-      Layer("Reshape", "r", "f", "r", "reshape_param { shape { dim: 0 dim: -1 } }");
-  const auto plain = MakeUnfused<float>(text);
-  const auto keeping = Make<float>(text, "x");
-  for (int pass = 0; pass < 3; ++pass) {
-    plain->Forward();
-    keeping->Forward();
-    EXPECT_LE(relative_difference(values_of(*plain->output_blobs()[0]),
-                                  values_of(*keeping->output_blobs()[0])),
-              kFolded);
-  }
-}
-
-/// Sums what all blobs hold after each layer.
-class PeakMeter : public Net<float>::Callback {
- public:
-  explicit PeakMeter(const Net<float>* net) : net_(net) {}
-  size_t peak = 0;
-
- protected:
-  void run(int) override {
-    std::set<const SyncedMemory*> memories;
-    for (const auto& blob : net_->blobs()) memories.insert(blob->data().get());
-    size_t held = 0;
-    for (const SyncedMemory* memory : memories) held += memory->held_bytes();
-    peak = std::max(peak, held);
-  }
-
- private:
-  const Net<float>* net_;
-};
-
-TEST(KeepTest, AKeepNetHoldsLessMemory) {
-  string text = kInput + Block("c0", "x", 16, true);
-  for (int i = 1; i < 12; ++i) {
-    text += Block("c" + std::to_string(i), "c" + std::to_string(i - 1), 16, true);
-  }
-  const auto measured = [&](const string& keep) {
-    const auto net = Make<float>(text, keep);
-    PeakMeter meter(net.get());
-    net->add_after_forward(&meter);
-    net->Forward();
-    net->Forward();
-    return meter.peak;
-  };
-  EXPECT_LT(measured("x") * 3, measured(""));
-}
-
-TEST(KeepTest, BackwardOfAKeepTestNetIsRefusedInWords) {
-  const auto net = Make<float>(
-      kResidual + Layer("Power", "loss", "head", "loss", "loss_weight: 1"), "c");
-  net->Forward();
-  EXPECT_TRUE(has_words(ErrorOf([&] { net->Backward(); }), {"keep"}));
-}
-
-TEST(KeepTest, ATrainNetWithKeepHasTheSameGradients) {
-  const string text =
-      kInput + Conv("a", "x", "a", 8) + ReLU("r", "a") + Conv("b", "a", "b", 4) +
-      Layer("Power", "loss", "b", "loss", "power_param { power: 2 } loss_weight: 1");
-  NetParameter param = net_param(text, TRAIN);
-  FloatNet plain(param);
-  param.add_keep("b");
-  FloatNet keeping(param);
-  for (FloatNet* net : {&plain, &keeping}) {
-    FillParams(net, 5);
-    for (int pass = 0; pass < 2; ++pass) {
-      fill_random(net->input_blobs()[0], 3);
-      net->ClearParamDiffs();
-      net->ForwardBackward();
-    }
-  }
-  for (size_t i = 0; i < plain.params().size(); ++i) {
-    EXPECT_LE(relative_difference(gradient_of(*plain.params()[i]),
-                                  gradient_of(*keeping.params()[i])),
-              1e-5);
-  }
-}
-
-TEST(KeepTest, PlanOffReadsEverything) {
-  const PlanOff off;
-  const auto net = Make<float>(kResidual, "c");
-  net->Forward();
-  for (const auto& blob : net->blobs()) EXPECT_NO_THROW(blob->cpu_data());
 }
 
 }  // namespace
