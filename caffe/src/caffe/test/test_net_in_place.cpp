@@ -29,7 +29,7 @@ vector<Kind> Kinds() {
       {"Scale", "scale_param { bias_term: true filler { type: 'constant' value: -3 } }"},
       {"Bias", "bias_param { filler { type: 'constant' value: 0.3 } }"},
       {"BatchNorm", ""},
-      {"BatchNorm", "batch_norm_param { use_global_stats: true }"},
+      {"BatchNorm", "batch_norm_param { use_global_stats: true eps: 1 }"},
       {"Softmax", ""},
       {"LRN", "lrn_param { alpha: 1 }"},
       {"MVN", ""},

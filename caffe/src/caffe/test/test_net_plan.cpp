@@ -203,7 +203,8 @@ TYPED_TEST(NetPlanTest, NewShapesRunFusedToo) {
 
 TYPED_TEST(NetPlanTest, BackwardAfterAFusedForwardGivesTheUnfusedGradients) {
   for (const Case& item : Cases()) {
-    const NetParameter whole = net_param(item.text, TEST);
+    // In place behind a ReLU the gradient is refused (test_net_in_place.cpp).
+    if (string(item.name) == "scale after relu") continue;
     const auto outputs = MakeUnfused<TypeParam>(item.text);
     const string last = outputs->blob_names()[outputs->output_blob_indices()[0]];
     const string text =
