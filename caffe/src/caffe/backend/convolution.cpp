@@ -15,7 +15,8 @@ bool plain_engine_forced() {
 }
 
 std::unique_ptr<ConvolutionKernel> make_convolution_kernel(const ConvShape& shape) {
-  if (shape.spatial_axes() != 2 || shape.num == 0 || plain_engine_forced()) return nullptr;
+  if (shape.spatial_axes() != 2 || shape.num == 0 || plain_engine_forced())
+    return nullptr;
   // Few channels on both sides: blocks would be mostly empty, and columns are small.
   const bool few = shape.channels <= 8 && shape.num_output <= 8;
   if (few && !shape.transposed) return nullptr;
@@ -31,7 +32,8 @@ FoldedParameters fold_parameters(const ConvShape& shape, const ConvParameters& p
   const std::int64_t count = shape.weight_count();
   folded.weights.assign(weights, weights + count);
   if (epilogue.has_affine()) {
-    // Convolution: one filter an output. Deconvolution: outputs are the second weight axis.
+    // Convolution: one filter an output. Deconvolution: outputs are the second weight
+    // axis.
     const std::int64_t taps = shape.taps();
     const int per_group = shape.num_output / shape.group;
     const std::int64_t filter = count / shape.map_channels();
@@ -117,7 +119,8 @@ void add_channel_sums_of_diff(const Blob<float>& blob, float* sums) {
       for (std::int64_t b = begin; b < end; ++b) {
         double lanes[16] = {};
         for (int n = 0; n < num; ++n) {
-          add_lanes(data + (n * layout.blocks() + b) * std::int64_t{layout.spatial} * layout.block,
+          add_lanes(data + (n * layout.blocks() + b) * std::int64_t{layout.spatial} *
+                               layout.block,
                     layout.spatial, layout.block, lanes);
         }
         for (int c = 0; c < layout.block && b * layout.block + c < channels; ++c) {
@@ -132,7 +135,8 @@ void add_channel_sums_of_diff(const Blob<float>& blob, float* sums) {
   parallel_ranges(channels, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t c = begin; c < end; ++c) {
       double sum = 0;
-      for (int n = 0; n < num; ++n) sum += sum_row(data + (n * channels + c) * spatial, spatial);
+      for (int n = 0; n < num; ++n)
+        sum += sum_row(data + (n * channels + c) * spatial, spatial);
       sums[c] += static_cast<float>(sum);
     }
   });
@@ -192,7 +196,8 @@ void apply_activation(const Activation& activation, const Blob<float>* addend,
   }
   const std::int64_t count =
       blocked ? static_cast<std::int64_t>(layout.padded_count()) : blob->count();
-  // Elements are independent, so reading the addend in place of the blob itself is fine too.
+  // Elements are independent, so reading the addend in place of the blob itself is fine
+  // too.
   parallel_ranges(count, kGrain, [&](std::int64_t begin, std::int64_t end) {
     activate_range(activation, other, data, begin, end);
   });

@@ -1,8 +1,9 @@
 // Deconvolutions of few channels (bilinear upsampling, flow upsampling, depthwise).
 //
-// Row-major on both sides. With stride s an output position t = m * s + r - pad takes taps
-// r, r + s, r + 2s, ... from inputs m, m - 1, ...: for each phase r this is a dense product of
-// rows. So a row is held as s phase rows of neighbouring m, and interleaved at the end.
+// Row-major on both sides. With stride s an output position t = m * s + r - pad takes
+// taps r, r + s, r + 2s, ... from inputs m, m - 1, ...: for each phase r this is a dense
+// product of rows. So a row is held as s phase rows of neighbouring m, and interleaved at
+// the end.
 #include <algorithm>
 
 #include "caffe/backend/convolution.hpp"
@@ -39,20 +40,20 @@ class DirectDeconvolution : public ConvolutionKernel {
     const float* x = bottom.cpu_data();
     float* y = top->mutable_cpu_data();
     const int rows = shape_.output[0];
-    parallel_ranges(
-        std::int64_t{shape_.num} * shape_.num_output * rows, 4,
-        [&](std::int64_t begin, std::int64_t end) {
-          std::vector<float> phases(stride_ * phase_length_);
-          for (std::int64_t i = begin; i < end; ++i) {
-            const std::int64_t item = i / rows / shape_.num_output;
-            const int o = static_cast<int>(i / rows % shape_.num_output);
-            std::fill(phases.begin(), phases.end(),
-                      folded.bias.empty() ? 0.f : folded.bias[o]);
-            ForwardRow(x + item * shape_.channels * shape_.input_positions(), folded.weights,
-                       o, static_cast<int>(i % rows), &phases);
-            Interleave(phases, y + i * shape_.output[1]);
-          }
-        });
+    parallel_ranges(std::int64_t{shape_.num} * shape_.num_output * rows, 4,
+                    [&](std::int64_t begin, std::int64_t end) {
+                      std::vector<float> phases(stride_ * phase_length_);
+                      for (std::int64_t i = begin; i < end; ++i) {
+                        const std::int64_t item = i / rows / shape_.num_output;
+                        const int o = static_cast<int>(i / rows % shape_.num_output);
+                        std::fill(phases.begin(), phases.end(),
+                                  folded.bias.empty() ? 0.f : folded.bias[o]);
+                        ForwardRow(x + item * shape_.channels * shape_.input_positions(),
+                                   folded.weights, o, static_cast<int>(i % rows),
+                                   &phases);
+                        Interleave(phases, y + i * shape_.output[1]);
+                      }
+                    });
     apply_activation(epilogue.activation, epilogue.addend, top);
   }
 
@@ -85,7 +86,8 @@ class DirectDeconvolution : public ConvolutionKernel {
 
  private:
   const float* Filter(const std::vector<float>& weights, int c, int o) const {
-    return weights.data() + (std::int64_t{c} * per_group_out_ + o % per_group_out_) * shape_.taps();
+    return weights.data() +
+           (std::int64_t{c} * per_group_out_ + o % per_group_out_) * shape_.taps();
   }
 
   // Adds all inputs of output row t of channel o into the phase rows.
@@ -112,7 +114,8 @@ class DirectDeconvolution : public ConvolutionKernel {
       const float* from = phases.data() + r * phase_length_;
       // Output t = m * stride + r - pad.
       int m = std::max(0, (shape_.pad[1] - r + stride_ - 1) / stride_);
-      for (int t = m * stride_ + r - shape_.pad[1]; t < shape_.output[1]; t += stride_, ++m) {
+      for (int t = m * stride_ + r - shape_.pad[1]; t < shape_.output[1];
+           t += stride_, ++m) {
         row[t] = from[m];
       }
     }
@@ -123,7 +126,8 @@ class DirectDeconvolution : public ConvolutionKernel {
     for (int r = 0; r < stride_; ++r) {
       float* to = phases->data() + r * phase_length_;
       int m = std::max(0, (shape_.pad[1] - r + stride_ - 1) / stride_);
-      for (int t = m * stride_ + r - shape_.pad[1]; t < shape_.output[1]; t += stride_, ++m) {
+      for (int t = m * stride_ + r - shape_.pad[1]; t < shape_.output[1];
+           t += stride_, ++m) {
         to[m] = row[t];
       }
     }
@@ -138,7 +142,8 @@ class DirectDeconvolution : public ConvolutionKernel {
       const int t = q * shape_.stride[0] - shape_.pad[0] + ky;
       if (t < 0 || t >= shape_.output[0]) continue;
       for (int o = first; o < first + per_group_out_; ++o) {
-        Deinterleave(dy + (std::int64_t{o} * shape_.output[0] + t) * shape_.output[1], phases);
+        Deinterleave(dy + (std::int64_t{o} * shape_.output[0] + t) * shape_.output[1],
+                     phases);
         const float* filter = Filter(weights, c, o) + ky * shape_.kernel[1];
         for (int kx = 0; kx < shape_.kernel[1]; ++kx) {
           add_scaled(shape_.input[1], filter[kx],

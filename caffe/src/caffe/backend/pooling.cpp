@@ -39,8 +39,8 @@ CAFFE_ALWAYS_INLINE void max_row_of_lanes(const PoolShape& s, int y, const float
   }
 }
 
-// Row-major: the maxima of the window's columns first, along whole rows. Of equal values the
-// one that comes first in row-major order is the maximum.
+// Row-major: the maxima of the window's columns first, along whole rows. Of equal values
+// the one that comes first in row-major order is the maximum.
 template <typename Dtype>
 CAFFE_ALWAYS_INLINE void max_row(const PoolShape& s, int y, const Dtype* in, Dtype* out,
                                  int* mask, Dtype* __restrict column_best,
@@ -67,8 +67,8 @@ CAFFE_ALWAYS_INLINE void max_row(const PoolShape& s, int y, const Dtype* in, Dty
     int at_row = INT_MAX, at_column = 0;
     for (int w = columns.begin; w < columns.end; ++w) {
       // Without a branch: which one is the maximum cannot be foretold.
-      const bool better = (column_best[w] > best) |
-                          ((column_best[w] == best) & (column_row[w] < at_row));
+      const bool better =
+          (column_best[w] > best) | ((column_best[w] == best) & (column_row[w] < at_row));
       best = better ? column_best[w] : best;
       at_row = better ? column_row[w] : at_row;
       at_column = better ? w : at_column;
@@ -79,7 +79,8 @@ CAFFE_ALWAYS_INLINE void max_row(const PoolShape& s, int y, const Dtype* in, Dty
 }
 
 template <typename Dtype, int kLanes>
-CAFFE_ALWAYS_INLINE void average_row(const PoolShape& s, int y, const Dtype* in, Dtype* out) {
+CAFFE_ALWAYS_INLINE void average_row(const PoolShape& s, int y, const Dtype* in,
+                                     Dtype* out) {
   const PoolShape::Span rows = s.rows(y);
   for (int x = 0; x < s.pooled_width; ++x) {
     const PoolShape::Span columns = s.columns(x);
@@ -97,8 +98,8 @@ CAFFE_ALWAYS_INLINE void average_row(const PoolShape& s, int y, const Dtype* in,
 }
 
 template <typename Dtype, int kLanes>
-CAFFE_ALWAYS_INLINE void average_diff_row(const PoolShape& s, int y, const Dtype* out_diff,
-                                          Dtype* in_diff) {
+CAFFE_ALWAYS_INLINE void average_diff_row(const PoolShape& s, int y,
+                                          const Dtype* out_diff, Dtype* in_diff) {
   const PoolShape::Span rows = s.rows(y);
   for (int x = 0; x < s.pooled_width; ++x) {
     const PoolShape::Span columns = s.columns(x);
@@ -116,30 +117,30 @@ CAFFE_ALWAYS_INLINE void average_diff_row(const PoolShape& s, int y, const Dtype
 }
 
 // The instruction set is chosen for whole functions that are no templates.
-#define DEFINE_POOL_ROWS(Dtype)                                                              \
-  CAFFE_SIMD_CLONES void max_row_plain(const PoolShape& s, int y, const Dtype* in,            \
-                                       Dtype* out, int* mask, Dtype* best, int* row) {        \
-    max_row<Dtype>(s, y, in, out, mask, best, row);                                           \
-  }                                                                                           \
-  CAFFE_SIMD_CLONES void average_rows(const PoolShape& s, int y, int lanes, const Dtype* in,  \
-                                      Dtype* out) {                                           \
-    if (lanes == 16) return average_row<Dtype, 16>(s, y, in, out);                            \
-    if (lanes == 8) return average_row<Dtype, 8>(s, y, in, out);                              \
-    average_row<Dtype, 1>(s, y, in, out);                                                     \
-  }                                                                                           \
-  CAFFE_SIMD_CLONES void average_diff_rows(const PoolShape& s, int y, int lanes,              \
-                                           const Dtype* out_diff, Dtype* in_diff) {           \
-    if (lanes == 16) return average_diff_row<Dtype, 16>(s, y, out_diff, in_diff);             \
-    if (lanes == 8) return average_diff_row<Dtype, 8>(s, y, out_diff, in_diff);               \
-    average_diff_row<Dtype, 1>(s, y, out_diff, in_diff);                                      \
+#define DEFINE_POOL_ROWS(Dtype)                                                        \
+  CAFFE_SIMD_CLONES void max_row_plain(const PoolShape& s, int y, const Dtype* in,     \
+                                       Dtype* out, int* mask, Dtype* best, int* row) { \
+    max_row<Dtype>(s, y, in, out, mask, best, row);                                    \
+  }                                                                                    \
+  CAFFE_SIMD_CLONES void average_rows(const PoolShape& s, int y, int lanes,            \
+                                      const Dtype* in, Dtype* out) {                   \
+    if (lanes == 16) return average_row<Dtype, 16>(s, y, in, out);                     \
+    if (lanes == 8) return average_row<Dtype, 8>(s, y, in, out);                       \
+    average_row<Dtype, 1>(s, y, in, out);                                              \
+  }                                                                                    \
+  CAFFE_SIMD_CLONES void average_diff_rows(const PoolShape& s, int y, int lanes,       \
+                                           const Dtype* out_diff, Dtype* in_diff) {    \
+    if (lanes == 16) return average_diff_row<Dtype, 16>(s, y, out_diff, in_diff);      \
+    if (lanes == 8) return average_diff_row<Dtype, 8>(s, y, out_diff, in_diff);        \
+    average_diff_row<Dtype, 1>(s, y, out_diff, in_diff);                               \
   }
 
 DEFINE_POOL_ROWS(float)
 DEFINE_POOL_ROWS(double)
 #undef DEFINE_POOL_ROWS
 
-CAFFE_SIMD_CLONES void max_row_blocked(const PoolShape& s, int y, int lanes, const float* in,
-                                       float* out, int* mask) {
+CAFFE_SIMD_CLONES void max_row_blocked(const PoolShape& s, int y, int lanes,
+                                       const float* in, float* out, int* mask) {
   if (lanes == 16) {
     if (mask != nullptr) return max_row_of_lanes<16, true>(s, y, in, out, mask);
     return max_row_of_lanes<16, false>(s, y, in, out, mask);
@@ -153,10 +154,11 @@ std::int64_t grain(std::int64_t work_per_item) {
   return std::max<std::int64_t>(1, (1 << 14) / std::max<std::int64_t>(1, work_per_item));
 }
 
-// Calls body(begin, end) for pieces of all rows of outputs; row i is row i % pooled_height of
-// plane i / pooled_height.
+// Calls body(begin, end) for pieces of all rows of outputs; row i is row i %
+// pooled_height of plane i / pooled_height.
 template <typename Body>
-void for_output_rows(const PoolShape& s, std::int64_t planes, int lanes, const Body& body) {
+void for_output_rows(const PoolShape& s, std::int64_t planes, int lanes,
+                     const Body& body) {
   const std::int64_t window = std::int64_t{s.kernel_h} * s.kernel_w;
   parallel_ranges(planes * s.pooled_height, grain(window * s.pooled_width * lanes), body);
 }
@@ -180,7 +182,8 @@ void max_pool_forward(const PoolShape& s, std::int64_t planes, int lanes, const 
           continue;
         }
       }
-      max_row_plain(s, y, plane, out + at, row_mask, column_best.data(), column_row.data());
+      max_row_plain(s, y, plane, out + at, row_mask, column_best.data(),
+                    column_row.data());
     }
   });
 }
@@ -188,24 +191,26 @@ void max_pool_forward(const PoolShape& s, std::int64_t planes, int lanes, const 
 template <typename Dtype>
 void max_pool_backward(const PoolShape& s, std::int64_t planes, int lanes,
                        const Dtype* out_diff, const int* mask, Dtype* in_diff) {
-  parallel_ranges(planes, grain(s.plane() * lanes), [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t plane = begin; plane < end; ++plane) {
-      Dtype* to = in_diff + plane * s.plane() * lanes;
-      std::fill(to, to + s.plane() * lanes, Dtype(0));
-      const std::int64_t from = plane * s.pooled_plane() * lanes;
-      for (std::int64_t i = 0; i < s.pooled_plane(); ++i) {
-        for (int c = 0; c < lanes; ++c) {
-          const int index = mask[from + i * lanes + c];
-          if (index >= 0) to[std::int64_t{index} * lanes + c] += out_diff[from + i * lanes + c];
+  parallel_ranges(
+      planes, grain(s.plane() * lanes), [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t plane = begin; plane < end; ++plane) {
+          Dtype* to = in_diff + plane * s.plane() * lanes;
+          std::fill(to, to + s.plane() * lanes, Dtype(0));
+          const std::int64_t from = plane * s.pooled_plane() * lanes;
+          for (std::int64_t i = 0; i < s.pooled_plane(); ++i) {
+            for (int c = 0; c < lanes; ++c) {
+              const int index = mask[from + i * lanes + c];
+              if (index >= 0)
+                to[std::int64_t{index} * lanes + c] += out_diff[from + i * lanes + c];
+            }
+          }
         }
-      }
-    }
-  });
+      });
 }
 
 template <typename Dtype>
-void average_pool_forward(const PoolShape& s, std::int64_t planes, int lanes, const Dtype* in,
-                          Dtype* out) {
+void average_pool_forward(const PoolShape& s, std::int64_t planes, int lanes,
+                          const Dtype* in, Dtype* out) {
   for_output_rows(s, planes, lanes, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       average_rows(s, static_cast<int>(i % s.pooled_height), lanes,
@@ -218,27 +223,30 @@ void average_pool_forward(const PoolShape& s, std::int64_t planes, int lanes, co
 template <typename Dtype>
 void average_pool_backward(const PoolShape& s, std::int64_t planes, int lanes,
                            const Dtype* out_diff, Dtype* in_diff) {
-  parallel_ranges(planes, grain(s.plane() * lanes), [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t plane = begin; plane < end; ++plane) {
-      Dtype* to = in_diff + plane * s.plane() * lanes;
-      std::fill(to, to + s.plane() * lanes, Dtype(0));
-      for (int y = 0; y < s.pooled_height; ++y) {
-        average_diff_rows(
-            s, y, lanes,
-            out_diff + (plane * s.pooled_plane() + std::int64_t{y} * s.pooled_width) * lanes, to);
-      }
-    }
-  });
+  parallel_ranges(
+      planes, grain(s.plane() * lanes), [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t plane = begin; plane < end; ++plane) {
+          Dtype* to = in_diff + plane * s.plane() * lanes;
+          std::fill(to, to + s.plane() * lanes, Dtype(0));
+          for (int y = 0; y < s.pooled_height; ++y) {
+            average_diff_rows(
+                s, y, lanes,
+                out_diff +
+                    (plane * s.pooled_plane() + std::int64_t{y} * s.pooled_width) * lanes,
+                to);
+          }
+        }
+      });
 }
 
-#define INSTANTIATE_POOLING(Dtype)                                                         \
-  template void max_pool_forward(const PoolShape&, std::int64_t, int, const Dtype*, Dtype*, \
-                                 int*);                                                     \
-  template void max_pool_backward(const PoolShape&, std::int64_t, int, const Dtype*,        \
-                                  const int*, Dtype*);                                      \
-  template void average_pool_forward(const PoolShape&, std::int64_t, int, const Dtype*,     \
-                                     Dtype*);                                               \
-  template void average_pool_backward(const PoolShape&, std::int64_t, int, const Dtype*,    \
+#define INSTANTIATE_POOLING(Dtype)                                                       \
+  template void max_pool_forward(const PoolShape&, std::int64_t, int, const Dtype*,      \
+                                 Dtype*, int*);                                          \
+  template void max_pool_backward(const PoolShape&, std::int64_t, int, const Dtype*,     \
+                                  const int*, Dtype*);                                   \
+  template void average_pool_forward(const PoolShape&, std::int64_t, int, const Dtype*,  \
+                                     Dtype*);                                            \
+  template void average_pool_backward(const PoolShape&, std::int64_t, int, const Dtype*, \
                                       Dtype*)
 
 INSTANTIATE_POOLING(float);

@@ -58,8 +58,8 @@ void BaseConvolutionLayer<Dtype>::LayerSetUp(const vector<Blob<Dtype>*>& bottom,
                                << num_output_;
   CHECK_VALUE(group_ > 0) << Where() << ": group must be positive; it is " << group_;
   CHECK_VALUE(channels_ % group_ == 0)
-      << Where() << ": the bottom's " << channels_ << " channels are not a multiple of group "
-      << group_;
+      << Where() << ": the bottom's " << channels_
+      << " channels are not a multiple of group " << group_;
   CHECK_VALUE(num_output_ % group_ == 0) << Where() << ": num_output " << num_output_
                                          << " is not a multiple of group " << group_;
   const bool reverse = reverse_dimensions();
@@ -94,10 +94,12 @@ void BaseConvolutionLayer<Dtype>::MakeParameters(const vector<int>& weight_shape
 }
 
 template <typename Dtype>
-void BaseConvolutionLayer<Dtype>::CheckParameter(int index, const vector<int>& wanted) const {
+void BaseConvolutionLayer<Dtype>::CheckParameter(int index,
+                                                 const vector<int>& wanted) const {
   CHECK_VALUE(this->blobs_[index]->shape() == wanted)
-      << Where() << ": the given " << (index == 0 ? "weights" : "bias") << " have the shape "
-      << this->blobs_[index]->shape_string() << "; the layer's are " << text(wanted);
+      << Where() << ": the given " << (index == 0 ? "weights" : "bias")
+      << " have the shape " << this->blobs_[index]->shape_string() << "; the layer's are "
+      << text(wanted);
 }
 
 template <typename Dtype>
@@ -160,7 +162,8 @@ ConvolutionKernel* BaseConvolutionLayer<Dtype>::FastKernel() const {
   kernel_is_chosen_ = true;
   const ConvolutionParameter& param = this->layer_param_.convolution_param();
   const bool fast = std::is_same<Dtype, float>::value && channel_axis_ == 1 &&
-                    param.engine() != ConvolutionParameter_Engine_CAFFE && !force_nd_im2col_;
+                    param.engine() != ConvolutionParameter_Engine_CAFFE &&
+                    !force_nd_im2col_;
   if (fast) kernel_ = make_convolution_kernel(plain_.shape());
   return kernel_.get();
 }
@@ -197,7 +200,8 @@ void BaseConvolutionLayer<Dtype>::ForwardAll(const vector<Blob<Dtype>*>& bottom,
 }
 
 template <typename Dtype>
-void BaseConvolutionLayer<Dtype>::ForwardPlain(const Blob<Dtype>& bottom, Blob<Dtype>* top) {
+void BaseConvolutionLayer<Dtype>::ForwardPlain(const Blob<Dtype>& bottom,
+                                               Blob<Dtype>* top) {
   const Dtype* weights = this->blobs_[0]->cpu_data();
   const Dtype* bias = bias_term_ ? this->blobs_[1]->cpu_data() : nullptr;
   const Dtype* from = bottom.cpu_data();
@@ -234,7 +238,8 @@ void BaseConvolutionLayer<Dtype>::AddParameterGradients(const Blob<Dtype>& botto
   if (weights_diff == nullptr && bias_diff == nullptr) return;
   if constexpr (std::is_same<Dtype, float>::value) {
     ConvolutionKernel* kernel = FastKernel();
-    if (kernel != nullptr && kernel->BackwardWeights(bottom, top, weights_diff, bias_diff)) {
+    if (kernel != nullptr &&
+        kernel->BackwardWeights(bottom, top, weights_diff, bias_diff)) {
       return;
     }
   }
@@ -254,7 +259,8 @@ void BaseConvolutionLayer<Dtype>::AddParameterGradients(const Blob<Dtype>& botto
 }
 
 template <typename Dtype>
-void BaseConvolutionLayer<Dtype>::BackwardBottom(const Blob<Dtype>& top, Blob<Dtype>* bottom,
+void BaseConvolutionLayer<Dtype>::BackwardBottom(const Blob<Dtype>& top,
+                                                 Blob<Dtype>* bottom,
                                                  const Epilogue<Dtype>& epilogue) {
   const Dtype* weights = nullptr;
   FoldedParameters folded;
@@ -282,27 +288,30 @@ void BaseConvolutionLayer<Dtype>::BackwardBottom(const Blob<Dtype>& top, Blob<Dt
 }
 
 template <typename Dtype>
-void BaseConvolutionLayer<Dtype>::forward_cpu_gemm(const Dtype* input, const Dtype* weights,
-                                                   Dtype* output, bool) {
+void BaseConvolutionLayer<Dtype>::forward_cpu_gemm(const Dtype* input,
+                                                   const Dtype* weights, Dtype* output,
+                                                   bool) {
   plain_.Correlate(input, weights, output);
 }
 
 template <typename Dtype>
 void BaseConvolutionLayer<Dtype>::forward_cpu_bias(Dtype* output, const Dtype* bias) {
   const std::int64_t positions = out_spatial_dim_;
-  parallel_ranges(num_output_, std::max<std::int64_t>(1, (1 << 14) / std::max<std::int64_t>(1, positions)),
-                  [=](std::int64_t begin, std::int64_t end) {
-                    for (std::int64_t o = begin; o < end; ++o) {
-                      Dtype* row = output + o * positions;
-                      const Dtype value = bias[o];
-                      for (std::int64_t i = 0; i < positions; ++i) row[i] += value;
-                    }
-                  });
+  parallel_ranges(
+      num_output_,
+      std::max<std::int64_t>(1, (1 << 14) / std::max<std::int64_t>(1, positions)),
+      [=](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t o = begin; o < end; ++o) {
+          Dtype* row = output + o * positions;
+          const Dtype value = bias[o];
+          for (std::int64_t i = 0; i < positions; ++i) row[i] += value;
+        }
+      });
 }
 
 template <typename Dtype>
-void BaseConvolutionLayer<Dtype>::backward_cpu_gemm(const Dtype* input, const Dtype* weights,
-                                                    Dtype* output) {
+void BaseConvolutionLayer<Dtype>::backward_cpu_gemm(const Dtype* input,
+                                                    const Dtype* weights, Dtype* output) {
   plain_.Adjoint(input, weights, output);
 }
 

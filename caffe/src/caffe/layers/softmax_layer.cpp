@@ -16,7 +16,8 @@ template <typename Body>
 void for_each_piece(std::int64_t outer, std::int64_t classes, std::int64_t inner,
                     const Body& body) {
   const std::int64_t pieces = (inner + kPiece - 1) / kPiece;
-  const std::int64_t grain = std::max<std::int64_t>(1, 4096 / std::max<std::int64_t>(1, classes * std::min(inner, kPiece)));
+  const std::int64_t grain = std::max<std::int64_t>(
+      1, 4096 / std::max<std::int64_t>(1, classes * std::min(inner, kPiece)));
   parallel_ranges(outer * pieces, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t first = i % pieces * kPiece;
@@ -31,7 +32,8 @@ void for_each_piece(std::int64_t outer, std::int64_t classes, std::int64_t inner
 template <typename Dtype>
 void SoftmaxLayer<Dtype>::Reshape(const vector<Blob<Dtype>*>& bottom,
                                   const vector<Blob<Dtype>*>& top) {
-  softmax_axis_ = bottom[0]->CanonicalAxisIndex(this->layer_param_.softmax_param().axis());
+  softmax_axis_ =
+      bottom[0]->CanonicalAxisIndex(this->layer_param_.softmax_param().axis());
   top[0]->ReshapeLike(*bottom[0]);
   outer_num_ = bottom[0]->count(0, softmax_axis_);
   inner_num_ = bottom[0]->count(softmax_axis_ + 1);
@@ -47,17 +49,17 @@ void SoftmaxLayer<Dtype>::Forward_cpu(const vector<Blob<Dtype>*>& bottom,
   if (inner == 1) {  // the classes of one item lie side by side
     parallel_ranges(outer_num_, std::max<std::int64_t>(1, 4096 / classes),
                     [=](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) {
-        const Dtype* x = from + i * classes;
-        Dtype* y = to + i * classes;
-        const Dtype most = *std::max_element(x, x + classes);
-        for (std::int64_t k = 0; k < classes; ++k) y[k] = x[k] - most;
-        caffe_exp(static_cast<int>(classes), y, y);
-        Dtype sum = 0;
-        for (std::int64_t k = 0; k < classes; ++k) sum += y[k];
-        for (std::int64_t k = 0; k < classes; ++k) y[k] /= sum;
-      }
-    });
+                      for (std::int64_t i = begin; i < end; ++i) {
+                        const Dtype* x = from + i * classes;
+                        Dtype* y = to + i * classes;
+                        const Dtype most = *std::max_element(x, x + classes);
+                        for (std::int64_t k = 0; k < classes; ++k) y[k] = x[k] - most;
+                        caffe_exp(static_cast<int>(classes), y, y);
+                        Dtype sum = 0;
+                        for (std::int64_t k = 0; k < classes; ++k) sum += y[k];
+                        for (std::int64_t k = 0; k < classes; ++k) y[k] /= sum;
+                      }
+                    });
     return;
   }
   for_each_piece(outer_num_, classes, inner, [=](std::int64_t at, int n) {

@@ -69,9 +69,17 @@ inline std::ostream& operator<<(std::ostream& out, const ConvCase& c) {
 
 /// A square two-dimensional case.
 inline ConvCase square_case(int num, int channels, int num_output, int height, int width,
-                            int kernel, int stride, int pad, int dilation = 1, int group = 1) {
-  return {num, channels, num_output, {height, width}, {kernel, kernel}, {stride, stride},
-          {pad, pad}, {dilation, dilation}, group};
+                            int kernel, int stride, int pad, int dilation = 1,
+                            int group = 1) {
+  return {num,
+          channels,
+          num_output,
+          {height, width},
+          {kernel, kernel},
+          {stride, stride},
+          {pad, pad},
+          {dilation, dilation},
+          group};
 }
 
 /// Calls visit(bottom index, weight index, top index) for every product of the formula.
@@ -97,7 +105,8 @@ void for_each_product(const ConvCase& c, const Visit& visit) {
       int at = 0, step = 1, rest_q = q, rest_k = k;
       bool inside = true;
       for (int a = axes - 1; a >= 0; --a) {
-        const int t = rest_q % map[a] * c.stride[a] - c.pad[a] + rest_k % c.kernel[a] * c.dilation[a];
+        const int t = rest_q % map[a] * c.stride[a] - c.pad[a] +
+                      rest_k % c.kernel[a] * c.dilation[a];
         inside = inside && t >= 0 && t < image[a];
         at += t * step;
         step *= image[a];

@@ -1,4 +1,5 @@
-// Convolutions with an epilogue, forward and backward, against the layers one after another.
+// Convolutions with an epilogue, forward and backward, against the layers one after
+// another.
 #include <gtest/gtest.h>
 
 #include "caffe/layers/batch_norm_layer.hpp"
@@ -12,13 +13,13 @@ namespace {
 
 vector<ConvCase> kernel_cases() {
   return {
-      square_case(2, 16, 32, 7, 9, 3, 1, 1),          // direct
-      square_case(1, 32, 33, 32, 32, 3, 1, 1),        // Winograd
-      square_case(2, 24, 20, 6, 5, 1, 1, 0),          // 1x1
-      square_case(1, 3, 16, 13, 9, 7, 2, 3),          // row-major source
-      square_case(2, 24, 24, 9, 8, 3, 2, 1, 1, 24),   // depthwise
+      square_case(2, 16, 32, 7, 9, 3, 1, 1),         // direct
+      square_case(1, 32, 33, 32, 32, 3, 1, 1),       // Winograd
+      square_case(2, 24, 20, 6, 5, 1, 1, 0),         // 1x1
+      square_case(1, 3, 16, 13, 9, 7, 2, 3),         // row-major source
+      square_case(2, 24, 24, 9, 8, 3, 2, 1, 1, 24),  // depthwise
       square_case(1, 48, 48, 9, 8, 5, 1, 2, 1, 48),
-      square_case(2, 34, 2, 6, 9, 3, 1, 1),           // narrow
+      square_case(2, 34, 2, 6, 9, 3, 1, 1),  // narrow
   };
 }
 
@@ -39,7 +40,8 @@ Activation clip(float lower, float upper) {
 
 double apply(const Activation& a, double v) {
   if (a.kind == Activation::kReLU) return v > 0 ? v : a.slope * v;
-  if (a.kind == Activation::kClip) return std::min<double>(a.upper, std::max<double>(a.lower, v));
+  if (a.kind == Activation::kClip)
+    return std::min<double>(a.upper, std::max<double>(a.lower, v));
   return v;
 }
 
@@ -63,7 +65,8 @@ TEST(ConvolutionEpilogueTest, ForwardEqualsTheFormula) {
         size[o] += std::abs(double(x[i]) * w[k]);
       });
       for (const Activation& activation : activations) {
-        if (!bias && activation.kind == Activation::kClip) continue;  // fewer kernels to make
+        if (!bias && activation.kind == Activation::kClip)
+          continue;  // fewer kernels to make
         for (int parts = 0; parts < 4; ++parts) {
           Epilogue<float> epilogue;
           epilogue.activation = activation;
@@ -88,7 +91,8 @@ TEST(ConvolutionEpilogueTest, ForwardEqualsTheFormula) {
             const double error = std::abs(apply(activation, y) - top.cpu_data()[i]);
             wrong += !(error <= 3e-6 * size[i] * factor);
           }
-          ASSERT_EQ(wrong, 0) << c << " activation " << activation.kind << " parts " << parts;
+          ASSERT_EQ(wrong, 0) << c << " activation " << activation.kind << " parts "
+                              << parts;
         }
       }
       // The plain pass afterwards is not the folded one.
@@ -138,8 +142,8 @@ TEST(ConvolutionEpilogueTest, AddendThatLiesInTheTopIsAddedInPlace) {
   }
 }
 
-// Convolution -> BatchNorm (global statistics) -> Scale -> activation in double, by the formula
-// of each, with all gradients of the objective sum of dy * y.
+// Convolution -> BatchNorm (global statistics) -> Scale -> activation in double, by the
+// formula of each, with all gradients of the objective sum of dy * y.
 struct Chain {
   ConvCase c;
   vector<double> x, w, b, mean, deviation, gamma, beta, dy;
@@ -165,7 +169,8 @@ struct Chain {
       const double y = gamma[o] * normal + beta[o];
       double slope = 1;
       if (activation.kind == Activation::kReLU && y <= 0) slope = activation.slope;
-      if (activation.kind == Activation::kClip && (y <= activation.lower || y >= activation.upper)) {
+      if (activation.kind == Activation::kClip &&
+          (y <= activation.lower || y >= activation.upper)) {
         slope = 0;
       }
       const double before = dy[i] * slope;

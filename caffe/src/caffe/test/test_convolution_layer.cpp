@@ -26,9 +26,9 @@ vector<ConvCase> all_cases() {
       square_case(1, 20, 12, 7, 8, 2, 3, 0),
       square_case(1, 16, 32, 1, 9, 3, 1, 1),
       square_case(12, 40, 64, 1, 1, 1, 1, 0),
-      square_case(1, 32, 32, 34, 33, 3, 1, 1),   // over 1000 positions: Winograd
+      square_case(1, 32, 32, 34, 33, 3, 1, 1),  // over 1000 positions: Winograd
       square_case(2, 34, 33, 25, 25, 3, 1, 1),
-      square_case(1, 35, 2, 9, 7, 3, 1, 1),      // narrow heads
+      square_case(1, 35, 2, 9, 7, 3, 1, 1),  // narrow heads
       square_case(2, 64, 1, 8, 8, 1, 1, 0),
       square_case(1, 130, 2, 6, 5, 1, 1, 0),
       square_case(2, 20, 3, 9, 11, 5, 2, 2),
@@ -36,12 +36,12 @@ vector<ConvCase> all_cases() {
       square_case(1, 2, 2, 10, 11, 1, 1, 0),
       square_case(1, 4, 6, 9, 7, 3, 1, 1, 1, 2),
       square_case(2, 32, 64, 7, 7, 3, 1, 1, 1, 2),
-      square_case(1, 12, 12, 9, 8, 3, 1, 1, 1, 12),   // depthwise
+      square_case(1, 12, 12, 9, 8, 3, 1, 1, 1, 12),  // depthwise
       square_case(2, 24, 24, 13, 10, 3, 2, 1, 1, 24),
       square_case(1, 40, 40, 11, 12, 5, 1, 2, 1, 40),
       square_case(1, 96, 96, 12, 9, 5, 2, 2, 1, 96),
       square_case(2, 32, 32, 8, 9, 3, 1, 2, 2, 32),
-      square_case(1, 8, 16, 9, 9, 3, 1, 1, 1, 8),     // two outputs a channel
+      square_case(1, 8, 16, 9, 9, 3, 1, 1, 1, 8),  // two outputs a channel
   };
   ConvCase uneven = square_case(2, 16, 20, 9, 12, 3, 1, 1);
   uneven.kernel = {3, 5};
@@ -56,12 +56,18 @@ vector<ConvCase> all_cases() {
 
 vector<ConvCase> deconvolution_cases() {
   vector<ConvCase> cases = {
-      square_case(1, 2, 2, 5, 6, 4, 2, 1),       square_case(2, 32, 16, 5, 4, 4, 2, 1),
-      square_case(1, 34, 20, 3, 7, 4, 2, 1),     square_case(1, 2, 2, 4, 3, 16, 8, 0),
-      square_case(2, 21, 21, 4, 4, 4, 2, 1, 1, 21), square_case(1, 3, 5, 6, 5, 3, 1, 1),
-      square_case(1, 1, 1, 4, 5, 4, 2, 0),       square_case(2, 4, 6, 4, 5, 3, 2, 0, 2, 2),
-      square_case(1, 16, 16, 1, 1, 2, 3, 0),     square_case(1, 12, 3, 5, 5, 5, 3, 2),
-      square_case(1, 40, 2, 4, 6, 4, 2, 1),      square_case(1, 32, 32, 6, 5, 3, 2, 1, 1, 32),
+      square_case(1, 2, 2, 5, 6, 4, 2, 1),
+      square_case(2, 32, 16, 5, 4, 4, 2, 1),
+      square_case(1, 34, 20, 3, 7, 4, 2, 1),
+      square_case(1, 2, 2, 4, 3, 16, 8, 0),
+      square_case(2, 21, 21, 4, 4, 4, 2, 1, 1, 21),
+      square_case(1, 3, 5, 6, 5, 3, 1, 1),
+      square_case(1, 1, 1, 4, 5, 4, 2, 0),
+      square_case(2, 4, 6, 4, 5, 3, 2, 0, 2, 2),
+      square_case(1, 16, 16, 1, 1, 2, 3, 0),
+      square_case(1, 12, 3, 5, 5, 5, 3, 2),
+      square_case(1, 40, 2, 4, 6, 4, 2, 1),
+      square_case(1, 32, 32, 6, 5, 3, 2, 1, 1, 32),
   };
   for (ConvCase& c : cases) c.transposed = true;
   ConvCase no_bias = cases[0];
@@ -180,10 +186,18 @@ void check_all(const vector<ConvCase>& cases, ConvolutionParameter_Engine engine
 const auto kDefault = ConvolutionParameter_Engine_DEFAULT;
 const auto kPlain = ConvolutionParameter_Engine_CAFFE;
 
-TEST(ConvolutionFormulaTest, PlainInFloat) { check_all<float>(all_cases(), kPlain, false); }
-TEST(ConvolutionFormulaTest, PlainInDouble) { check_all<double>(all_cases(), kPlain, false); }
-TEST(ConvolutionFormulaTest, GeneralCode) { check_all<double>(all_cases(), kPlain, true); }
-TEST(ConvolutionFormulaTest, FastKernels) { check_all<float>(all_cases(), kDefault, false); }
+TEST(ConvolutionFormulaTest, PlainInFloat) {
+  check_all<float>(all_cases(), kPlain, false);
+}
+TEST(ConvolutionFormulaTest, PlainInDouble) {
+  check_all<double>(all_cases(), kPlain, false);
+}
+TEST(ConvolutionFormulaTest, GeneralCode) {
+  check_all<double>(all_cases(), kPlain, true);
+}
+TEST(ConvolutionFormulaTest, FastKernels) {
+  check_all<float>(all_cases(), kDefault, false);
+}
 
 TEST(DeconvolutionFormulaTest, PlainInFloat) {
   check_all<float>(deconvolution_cases(), kPlain, false);
@@ -222,8 +236,9 @@ TEST(ConvolutionFormulaTest, StripsOfALargeImage) {
 }
 
 TEST(ConvolutionLayerTest, ReshapeInTheMiddleAndNewWeightsAreSeen) {
-  for (const ConvCase& c : {square_case(1, 16, 32, 9, 8, 3, 1, 1), square_case(1, 18, 2, 9, 8, 3, 1, 1),
-                            square_case(1, 24, 24, 9, 8, 3, 1, 1, 1, 24)}) {
+  for (const ConvCase& c :
+       {square_case(1, 16, 32, 9, 8, 3, 1, 1), square_case(1, 18, 2, 9, 8, 3, 1, 1),
+        square_case(1, 24, 24, 9, 8, 3, 1, 1, 1, 24)}) {
     ConvCase other = c;
     other.num = 2;
     other.size = {25, 23};
@@ -270,7 +285,8 @@ TEST(ConvolutionLayerTest, SeveralBottomsShareTheParameters) {
   for (int i = 0; i < top_a.count(); ++i) {
     ASSERT_EQ(top_a.cpu_data()[i], top_b.cpu_data()[i]);
   }
-  for (Blob<float>* top : {&top_a, &top_b}) caffe_set(top->count(), 1.f, top->mutable_cpu_diff());
+  for (Blob<float>* top : {&top_a, &top_b})
+    caffe_set(top->count(), 1.f, top->mutable_cpu_diff());
   layer->Backward({&top_a, &top_b}, {true, true}, {&a, &b});
   EXPECT_FLOAT_EQ(layer->blobs()[1]->cpu_diff()[3], 2.f * top_a.count(2));
 }
@@ -301,7 +317,7 @@ TEST(DeconvolutionLayerTest, PublishedBilinearValues) {
   DeconvolutionLayer<float> layer(param);
   layer.SetUp({&bottom}, {&top});
   layer.Forward({&bottom}, {&top});
-  const vector<float> wanted = {0.5625f, 0.9375f, 1.3125f, 1.125f, 1.125f,  1.8125f,
+  const vector<float> wanted = {0.5625f, 0.9375f, 1.3125f, 1.125f,  1.125f,  1.8125f,
                                 2.4375f, 2.0625f, 1.875f,  2.9375f, 3.8125f, 3.1875f,
                                 1.6875f, 2.625f,  3.375f,  2.8125f};
   for (int i = 0; i < 16; ++i) EXPECT_FLOAT_EQ(top.cpu_data()[i], wanted[i]) << i;
@@ -352,14 +368,15 @@ TEST(ConvolutionLayerTest, BadParametersAreRefusedWithTheLayersName) {
       {"num_output: 4 kernel_size: 3 dilation: 0", "dilation must be positive"},
       {"kernel_size: 3", "num_output must be positive"},
       {"num_output: 4 kernel_size: 3 group: 3", "not a multiple of group 3"},
-      {"num_output: 5 kernel_size: 3 group: 2", "num_output 5 is not a multiple of group 2"},
+      {"num_output: 5 kernel_size: 3 group: 2",
+       "num_output 5 is not a multiple of group 2"},
       {"num_output: 4 kernel_size: 9", "smaller than the kernel's extent 9"},
       {"num_output: 4 kernel_size: 3 axis: 7", "axis"},
   };
   for (const BadConvolution& bad : table) {
     LayerParameter param;
-    ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(bad.fields,
-                                                              param.mutable_convolution_param()))
+    ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(
+        bad.fields, param.mutable_convolution_param()))
         << bad.fields;
     param.set_name("conv1");
     param.set_type("Convolution");

@@ -1,7 +1,7 @@
-// The loops of narrow_rows.hpp for one vector length: included by one source file for each
-// instruction set. Everything has internal linkage, and nothing of the standard library is
-// used: an inline function compiled here for AVX-512 must not be picked by the linker for the
-// rest of the program.
+// The loops of narrow_rows.hpp for one vector length: included by one source file for
+// each instruction set. Everything has internal linkage, and nothing of the standard
+// library is used: an inline function compiled here for AVX-512 must not be picked by the
+// linker for the rest of the program.
 #include "narrow_rows.hpp"
 
 namespace {
@@ -28,8 +28,8 @@ inline float sum_of_lanes(Vector v) {
 
 inline bool inside(int value, int size) { return value >= 0 && value < size; }
 
-// Positions [begin, end) of one axis all of whose taps are inside: tap k of position x reads
-// x * stride - pad + k * dilation.
+// Positions [begin, end) of one axis all of whose taps are inside: tap k of position x
+// reads x * stride - pad + k * dilation.
 struct Interior {
   int begin, end;
   Interior(int positions, int size, int kernel, int stride, int pad, int dilation) {
@@ -42,7 +42,8 @@ struct Interior {
   }
 };
 
-// sums[x][o] += source * weights over the taps of one channel block, kCount positions at once.
+// sums[x][o] += source * weights over the taps of one channel block, kCount positions at
+// once.
 template <int kOutputs, int kCount, bool kChecked>
 inline void add_taps(const NarrowShape& s, int y, int x, const float* source,
                      const float* weights, Vector* sums) {
@@ -73,9 +74,11 @@ template <int kOutputs>
 void forward_row(const NarrowShape& s, int y, const float* source, const float* weights,
                  const float* bias, float* map) {
   constexpr int kCount = kOutputs == 1 ? 8 : kOutputs == 2 ? 4 : 2;
-  const Interior columns(s.map_width, s.width, s.kernel_w, s.stride_w, s.pad_w, s.dilation_w);
+  const Interior columns(s.map_width, s.width, s.kernel_w, s.stride_w, s.pad_w,
+                         s.dilation_w);
   const long plane = static_cast<long>(s.height) * s.width * kLanes;
-  const long block_weights = static_cast<long>(s.kernel_h) * s.kernel_w * kOutputs * kLanes;
+  const long block_weights =
+      static_cast<long>(s.kernel_h) * s.kernel_w * kOutputs * kLanes;
   const long map_plane = static_cast<long>(s.map_height) * s.map_width;
   Vector sums[kTile * kOutputs];
   for (int first = 0; first < s.map_width; first += kTile) {
@@ -98,7 +101,8 @@ void forward_row(const NarrowShape& s, int y, const float* source, const float* 
     for (int x = first; x < last; ++x) {
       for (int o = 0; o < kOutputs; ++o) {
         map[o * map_plane + static_cast<long>(y) * s.map_width + x] =
-            sum_of_lanes(sums[(x - first) * kOutputs + o]) + (bias != nullptr ? bias[o] : 0.f);
+            sum_of_lanes(sums[(x - first) * kOutputs + o]) +
+            (bias != nullptr ? bias[o] : 0.f);
       }
     }
   }
@@ -118,7 +122,8 @@ inline void gather_diff(const NarrowShape& s, int y, int x, const float* map_dif
       if (kChecked && !inside(column, s.map_width)) continue;
       const float* w = weights + (ky * s.kernel_w + kx) * kOutputs * kLanes;
       for (int o = 0; o < kOutputs; ++o) {
-        const float* from = map_diff + o * map_plane + static_cast<long>(row) * s.map_width + column;
+        const float* from =
+            map_diff + o * map_plane + static_cast<long>(row) * s.map_width + column;
         const Vector weight = load(w + o * kLanes);
         for (int i = 0; i < kCount; ++i) acc[i] += from[i] * weight;
       }
@@ -133,8 +138,7 @@ void backward_data_row(const NarrowShape& s, int block, int y, const float* map_
   constexpr int kCount = 6;
   const float* w =
       weights + static_cast<long>(block) * s.kernel_h * s.kernel_w * kOutputs * kLanes;
-  float* row = source_diff +
-               (static_cast<long>(block) * s.height + y) * s.width * kLanes;
+  float* row = source_diff + (static_cast<long>(block) * s.height + y) * s.width * kLanes;
   // All taps of x read map columns x + pad - (kernel - 1) * dilation ... x + pad.
   const int begin = (s.kernel_w - 1) * s.dilation_w - s.pad_w;
   const int end = s.map_width - s.pad_w;
@@ -187,10 +191,12 @@ void add_weight_gradient(const NarrowShape& s, int block, const float* source,
       float* to = weights_diff + ky * s.kernel_w * kOutputs * kLanes;
       int kx = 0;
       for (; kx + 3 <= s.kernel_w; kx += 3) {
-        add_row_gradient<kOutputs, 3>(s, kx, source_row, map_row, to + kx * kOutputs * kLanes);
+        add_row_gradient<kOutputs, 3>(s, kx, source_row, map_row,
+                                      to + kx * kOutputs * kLanes);
       }
       for (; kx < s.kernel_w; ++kx) {
-        add_row_gradient<kOutputs, 1>(s, kx, source_row, map_row, to + kx * kOutputs * kLanes);
+        add_row_gradient<kOutputs, 1>(s, kx, source_row, map_row,
+                                      to + kx * kOutputs * kLanes);
       }
     }
   }
@@ -198,8 +204,9 @@ void add_weight_gradient(const NarrowShape& s, int block, const float* source,
 
 // One map row against one source row, kTaps neighbouring taps at once.
 template <int kTaps>
-inline void add_depthwise_row(const NarrowShape& s, int first_tap, const float* source_row,
-                              const float* map_row, float* weights_diff) {
+inline void add_depthwise_row(const NarrowShape& s, int first_tap,
+                              const float* source_row, const float* map_row,
+                              float* weights_diff) {
   const int shift = first_tap * s.dilation_w - s.pad_w;
   Vector acc[kTaps] = {};
   for (int x = 0; x < s.map_width; ++x) {
@@ -221,7 +228,8 @@ inline void add_depthwise_row(const NarrowShape& s, int first_tap, const float* 
 void depthwise_gradient(const NarrowShape& s, int block, const float* source,
                         const float* map_diff, float* weights_diff) {
   const float* plane = source + static_cast<long>(block) * s.height * s.width * kLanes;
-  const float* map = map_diff + static_cast<long>(block) * s.map_height * s.map_width * kLanes;
+  const float* map =
+      map_diff + static_cast<long>(block) * s.map_height * s.map_width * kLanes;
   for (int y = 0; y < s.map_height; ++y) {
     const float* map_row = map + static_cast<long>(y) * s.map_width * kLanes;
     for (int ky = 0; ky < s.kernel_h; ++ky) {
@@ -254,17 +262,23 @@ void forward_any(const NarrowShape& s, int y, const float* source, const float* 
 
 void backward_data_any(const NarrowShape& s, int block, int y, const float* map_diff,
                        const float* weights, float* source_diff) {
-  if (s.outputs == 1) return backward_data_row<1>(s, block, y, map_diff, weights, source_diff);
-  if (s.outputs == 2) return backward_data_row<2>(s, block, y, map_diff, weights, source_diff);
-  if (s.outputs == 3) return backward_data_row<3>(s, block, y, map_diff, weights, source_diff);
+  if (s.outputs == 1)
+    return backward_data_row<1>(s, block, y, map_diff, weights, source_diff);
+  if (s.outputs == 2)
+    return backward_data_row<2>(s, block, y, map_diff, weights, source_diff);
+  if (s.outputs == 3)
+    return backward_data_row<3>(s, block, y, map_diff, weights, source_diff);
   backward_data_row<4>(s, block, y, map_diff, weights, source_diff);
 }
 
 void weight_gradient_any(const NarrowShape& s, int block, const float* source,
                          const float* map_diff, float* weights_diff) {
-  if (s.outputs == 1) return add_weight_gradient<1>(s, block, source, map_diff, weights_diff);
-  if (s.outputs == 2) return add_weight_gradient<2>(s, block, source, map_diff, weights_diff);
-  if (s.outputs == 3) return add_weight_gradient<3>(s, block, source, map_diff, weights_diff);
+  if (s.outputs == 1)
+    return add_weight_gradient<1>(s, block, source, map_diff, weights_diff);
+  if (s.outputs == 2)
+    return add_weight_gradient<2>(s, block, source, map_diff, weights_diff);
+  if (s.outputs == 3)
+    return add_weight_gradient<3>(s, block, source, map_diff, weights_diff);
   add_weight_gradient<4>(s, block, source, map_diff, weights_diff);
 }
 

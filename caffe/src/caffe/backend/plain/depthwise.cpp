@@ -10,33 +10,36 @@ namespace caffe {
 namespace {
 
 // Row kernels over n map positions; the image side advances by `stride`.
-#define DEFINE_ROW_KERNELS(Dtype)                                                           \
-  CAFFE_SIMD_CLONES                                                                         \
-  void gather_row(int n, int stride, Dtype weight, const Dtype* image, Dtype* map) {        \
-    if (stride == 1) {                                                                      \
-      for (int x = 0; x < n; ++x) map[x] += weight * image[x];                              \
-    } else {                                                                                \
-      for (int x = 0; x < n; ++x) map[x] += weight * image[static_cast<std::int64_t>(x) * stride]; \
-    }                                                                                       \
-  }                                                                                         \
-  CAFFE_SIMD_CLONES                                                                         \
-  void scatter_row(int n, int stride, Dtype weight, const Dtype* map, Dtype* image) {       \
-    if (stride == 1) {                                                                      \
-      for (int x = 0; x < n; ++x) image[x] += weight * map[x];                              \
-    } else {                                                                                \
-      for (int x = 0; x < n; ++x) image[static_cast<std::int64_t>(x) * stride] += weight * map[x]; \
-    }                                                                                       \
-  }                                                                                         \
-  CAFFE_SIMD_CLONES                                                                         \
-  Dtype dot_row(int n, int stride, const Dtype* image, const Dtype* map) {                  \
-    Dtype sum = 0;                                                                          \
-    if (stride == 1) {                                                                      \
-      _Pragma("omp simd reduction(+ : sum)") for (int x = 0; x < n; ++x) sum +=             \
-          image[x] * map[x];                                                                \
-    } else {                                                                                \
-      for (int x = 0; x < n; ++x) sum += image[static_cast<std::int64_t>(x) * stride] * map[x]; \
-    }                                                                                       \
-    return sum;                                                                             \
+#define DEFINE_ROW_KERNELS(Dtype)                                                     \
+  CAFFE_SIMD_CLONES                                                                   \
+  void gather_row(int n, int stride, Dtype weight, const Dtype* image, Dtype* map) {  \
+    if (stride == 1) {                                                                \
+      for (int x = 0; x < n; ++x) map[x] += weight * image[x];                        \
+    } else {                                                                          \
+      for (int x = 0; x < n; ++x)                                                     \
+        map[x] += weight * image[static_cast<std::int64_t>(x) * stride];              \
+    }                                                                                 \
+  }                                                                                   \
+  CAFFE_SIMD_CLONES                                                                   \
+  void scatter_row(int n, int stride, Dtype weight, const Dtype* map, Dtype* image) { \
+    if (stride == 1) {                                                                \
+      for (int x = 0; x < n; ++x) image[x] += weight * map[x];                        \
+    } else {                                                                          \
+      for (int x = 0; x < n; ++x)                                                     \
+        image[static_cast<std::int64_t>(x) * stride] += weight * map[x];              \
+    }                                                                                 \
+  }                                                                                   \
+  CAFFE_SIMD_CLONES                                                                   \
+  Dtype dot_row(int n, int stride, const Dtype* image, const Dtype* map) {            \
+    Dtype sum = 0;                                                                    \
+    if (stride == 1) {                                                                \
+      _Pragma("omp simd reduction(+ : sum)") for (int x = 0; x < n; ++x) sum +=       \
+          image[x] * map[x];                                                          \
+    } else {                                                                          \
+      for (int x = 0; x < n; ++x)                                                     \
+        sum += image[static_cast<std::int64_t>(x) * stride] * map[x];                 \
+    }                                                                                 \
+    return sum;                                                                       \
   }
 
 DEFINE_ROW_KERNELS(float)
@@ -51,7 +54,8 @@ struct Range {
 Range inside(int map_size, int image_size, int stride, int offset) {
   const int begin = offset >= 0 ? 0 : (-offset + stride - 1) / stride;
   const int end = offset >= image_size ? 0 : (image_size - 1 - offset) / stride + 1;
-  return {std::min(begin, map_size), std::max(std::min(begin, map_size), std::min(end, map_size))};
+  return {std::min(begin, map_size),
+          std::max(std::min(begin, map_size), std::min(end, map_size))};
 }
 
 // Calls visit(tap, n, image offset, map offset) for every row piece of one channel.
@@ -75,7 +79,8 @@ void for_each_row(const ConvShape& s, const Visit& visit) {
   }
 }
 
-// Calls body(channel, its image plane's offset, its map plane's offset, its weights' offset).
+// Calls body(channel, its image plane's offset, its map plane's offset, its weights'
+// offset).
 template <typename Body>
 void for_each_channel(const ConvShape& s, const Body& body) {
   const std::int64_t image_plane = ConvShape::volume(s.image());
@@ -95,43 +100,48 @@ template <typename Dtype>
 void depthwise_correlate(const ConvShape& s, const Dtype* image, const Dtype* weights,
                          Dtype* map) {
   const std::int64_t plane = ConvShape::volume(s.map());
-  for_each_channel(s, [&](std::int64_t image_at, std::int64_t map_at, std::int64_t weight_at) {
-    std::fill(map + map_at, map + map_at + plane, Dtype(0));
-    for_each_row(s, [&](int tap, int n, std::int64_t from, std::int64_t to) {
-      gather_row(n, s.stride[1], weights[weight_at + tap], image + image_at + from,
-                 map + map_at + to);
-    });
-  });
+  for_each_channel(
+      s, [&](std::int64_t image_at, std::int64_t map_at, std::int64_t weight_at) {
+        std::fill(map + map_at, map + map_at + plane, Dtype(0));
+        for_each_row(s, [&](int tap, int n, std::int64_t from, std::int64_t to) {
+          gather_row(n, s.stride[1], weights[weight_at + tap], image + image_at + from,
+                     map + map_at + to);
+        });
+      });
 }
 
 template <typename Dtype>
 void depthwise_adjoint(const ConvShape& s, const Dtype* map, const Dtype* weights,
                        Dtype* image) {
   const std::int64_t plane = ConvShape::volume(s.image());
-  for_each_channel(s, [&](std::int64_t image_at, std::int64_t map_at, std::int64_t weight_at) {
-    std::fill(image + image_at, image + image_at + plane, Dtype(0));
-    for_each_row(s, [&](int tap, int n, std::int64_t to, std::int64_t from) {
-      scatter_row(n, s.stride[1], weights[weight_at + tap], map + map_at + from,
-                  image + image_at + to);
-    });
-  });
+  for_each_channel(
+      s, [&](std::int64_t image_at, std::int64_t map_at, std::int64_t weight_at) {
+        std::fill(image + image_at, image + image_at + plane, Dtype(0));
+        for_each_row(s, [&](int tap, int n, std::int64_t to, std::int64_t from) {
+          scatter_row(n, s.stride[1], weights[weight_at + tap], map + map_at + from,
+                      image + image_at + to);
+        });
+      });
 }
 
 template <typename Dtype>
 void depthwise_weight_gradient(const ConvShape& s, const Dtype* image, const Dtype* map,
                                Dtype* weights_diff) {
-  for_each_channel(s, [&](std::int64_t image_at, std::int64_t map_at, std::int64_t weight_at) {
+  for_each_channel(s, [&](std::int64_t image_at, std::int64_t map_at,
+                          std::int64_t weight_at) {
     for_each_row(s, [&](int tap, int n, std::int64_t image_from, std::int64_t map_from) {
-      weights_diff[weight_at + tap] += dot_row(n, s.stride[1], image + image_at + image_from,
-                                               map + map_at + map_from);
+      weights_diff[weight_at + tap] +=
+          dot_row(n, s.stride[1], image + image_at + image_from, map + map_at + map_from);
     });
   });
 }
 
-#define INSTANTIATE_DEPTHWISE(Dtype)                                                      \
-  template void depthwise_correlate(const ConvShape&, const Dtype*, const Dtype*, Dtype*); \
-  template void depthwise_adjoint(const ConvShape&, const Dtype*, const Dtype*, Dtype*);   \
-  template void depthwise_weight_gradient(const ConvShape&, const Dtype*, const Dtype*, Dtype*)
+#define INSTANTIATE_DEPTHWISE(Dtype)                                                     \
+  template void depthwise_correlate(const ConvShape&, const Dtype*, const Dtype*,        \
+                                    Dtype*);                                             \
+  template void depthwise_adjoint(const ConvShape&, const Dtype*, const Dtype*, Dtype*); \
+  template void depthwise_weight_gradient(const ConvShape&, const Dtype*, const Dtype*,  \
+                                          Dtype*)
 
 INSTANTIATE_DEPTHWISE(float);
 INSTANTIATE_DEPTHWISE(double);
