@@ -28,8 +28,7 @@ def _statistics(name: str, scale_learns: bool) -> str:
 def _net_text(keep: bool, scale_learns: bool) -> str:
     activation = 'layer {{ name: "{0}_act" type: "{1}" bottom: "{0}" top: "{0}" {2} }}\n'
     return (
-        ('keep: "loss"\n' if keep else "")
-        + 'layer { name: "data" type: "Input" top: "data" '
+        ('keep: "loss"\n' if keep else "") + 'layer { name: "data" type: "Input" top: "data" '
         "input_param { shape { dim: 2 dim: 3 dim: 13 dim: 17 } } }\n"
         'layer { name: "label" type: "Input" top: "label" '
         "input_param { shape { dim: 2 dim: 20 dim: 7 dim: 9 } } }\n"

@@ -2,6 +2,7 @@
 
 import gc
 
+import numpy as np
 import pytest
 
 import caffe
@@ -330,3 +331,74 @@ def test_an_import_error_inside_the_module_is_told_apart(tmp_path):
     with pytest.raises(ModuleNotFoundError, match="a_package_that_is_not_there") as raised:
         find_layer_class("one", "pycaffe_importer", "Layer", [str(tmp_path)])
     assert "pycaffe_importer" in raised.value.__notes__[0]
+
+
+@pytest.mark.parametrize("phase", [caffe.TRAIN, caffe.TEST])
+def test_a_net_with_keep_reshapes_a_python_layer_once_a_pass(prototxt, phase):
+    text = python_layer("CountingLayer", bottom="")
+    text += "layer { name: 'p' type: 'Power' bottom: 'one' top: 'p' power_param { scale: 2 } }"
+    net = caffe.Net(prototxt(text), phase, keep=[])
+    layer = net.layers[0]
+    for _ in range(3):
+        out = net.forward()["p"]
+    assert layer.calls == ["setup", "reshape"] + 3 * ["reshape", "forward"]
+    assert (out == 2 * len(layer.calls)).all()
+
+
+def test_a_net_with_keep_trains_through_python_layers(prototxt):
+    text = """layer { name: 'in' type: 'Input' top: 'data' input_param { shape { dim: 2 dim: 3 } } }
+      layer { name: 'ip' type: 'InnerProduct' bottom: 'data' top: 'ip'
+        inner_product_param { num_output: 4 weight_filler { type: 'xavier' } } }"""
+    text += python_layer("SimpleLayer", "ten", "ip") + python_layer("SimpleLayer", "more", "ten")
+    text += "layer { name: 'sum' type: 'Reduction' bottom: 'more' top: 'sum' loss_weight: 1 }"
+    gradients = []
+    for keep in (None, []):
+        net = caffe.Net(prototxt(text), caffe.TRAIN, keep=keep)
+        net.blobs["data"].data[...] = [[1, 2, 3], [4, 5, 6]]
+        for _ in range(2):
+            net.clear_param_diffs()
+            net.forward()
+            net.backward()
+        gradients.append(net.params["ip"][0].diff.copy())
+    np.testing.assert_allclose(gradients[0], np.tile([500, 700, 900], (4, 1)), rtol=1e-5)
+    np.testing.assert_array_equal(gradients[0], gradients[1])
+
+
+class PositionLayer(CountingLayer):
+    """Has a state that a snapshot keeps."""
+
+    def __init__(self, param):
+        super().__init__(param)
+        self.position = 0
+
+    def reshape(self, bottom, top):
+        top[0].reshape(1)
+
+    def forward(self, bottom, top):
+        self.position += 1
+        top[0].data[0] = self.position
+
+    def get_state(self):
+        return {"position": self.position}
+
+    def set_state(self, state):
+        self.position = state["position"]
+
+
+def test_a_snapshot_keeps_the_state_of_a_python_layer(prototxt, tmp_path):
+    text = python_layer("PositionLayer", bottom="")
+    text += """layer { name: 'ip' type: 'InnerProduct' bottom: 'one' top: 'loss' loss_weight: 1
+      inner_product_param { num_output: 1 axis: 0 } }"""
+    net = prototxt(text)
+    file = prototxt(
+        f"net: '{net}' base_lr: 0.1 lr_policy: 'fixed' snapshot_prefix: '{tmp_path}/s'",
+        "solver.prototxt",
+    )
+    solver = caffe.SGDSolver(file)
+    solver.step(3)
+    solver.snapshot()
+    other = caffe.SGDSolver(file)
+    other.restore(tmp_path / "s_iter_3.solverstate")
+    assert other.net.layers[0].position == 3
+    other.step(1)
+    assert other.net.layers[0].position == 4

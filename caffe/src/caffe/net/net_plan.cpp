@@ -274,7 +274,11 @@ template <typename Dtype>
 void NetPlan<Dtype>::BeforeLayer(int layer_id) {
   if (!arena_) return;
   const auto& tops = net_->top_vecs()[layer_id];
-  net_->layers()[layer_id]->Reshape(net_->bottom_vecs()[layer_id], tops);
+  Layer<Dtype>* layer = net_->layers()[layer_id].get();
+  // Forward reshapes again; a Python data layer may take its next sample in reshape.
+  if (layer->layer_param().type() != "Python") {
+    layer->Reshape(net_->bottom_vecs()[layer_id], tops);
+  }
   for (Blob<Dtype>* top : tops) {
     top->data()->set_arena(arena_);
     top->data()->Reclaim();  // a layer may look at its tops before it writes them
