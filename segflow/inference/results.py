@@ -76,7 +76,7 @@ class ClipResults:
 
 class FlowColors:
     """Flow in colours, one scale for a whole clip: it rises at once and falls slowly, so that
-    the colours do not flicker. At its full colour is what only one pixel in a hundred exceeds."""
+    the colours do not flicker. Its full colour is a little above what all but a few pixels have."""
 
     def __init__(self) -> None:
         self.full_px = _SHORTEST_SCALE_PX
@@ -86,7 +86,7 @@ class FlowColors:
         sparse = flow[::4, ::4]
         length = np.hypot(sparse[..., 0], sparse[..., 1])
         length = length[np.isfinite(length)]
-        fast = float(np.percentile(length, 99)) if length.size else 0.0
+        fast = 1.1 * float(np.percentile(length, 99.5)) if length.size else 0.0
         self.full_px = max(fast, 0.97 * self.full_px, _SHORTEST_SCALE_PX)
         return flow_to_color(flow, self.full_px)
 
