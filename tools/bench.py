@@ -89,8 +89,9 @@ def bench_forward(args: argparse.Namespace) -> dict:
 
 def _training_net_text() -> str:
     """The deploy net with a summed softmax loss on `score` and the flow branch frozen."""
-    import caffe
     from google.protobuf import text_format
+
+    import caffe
 
     net = caffe.proto.caffe_pb2.NetParameter()
     text_format.Parse((ROOT / "prototxt/segflow/deploy.prototxt").read_text(), net)
@@ -163,9 +164,7 @@ def main() -> int:
     parser.add_argument("--repeats", type=int, default=5, help="timed runs, median taken")
     parser.add_argument("--warm-up", type=int, default=2, help="runs before the timed ones")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument(
-        "--everything", action="store_true", help="keep every blob (forward only)"
-    )
+    parser.add_argument("--everything", action="store_true", help="keep every blob (forward only)")
     args = parser.parse_args()
     if args.what == "all":
         bench_all(args)
