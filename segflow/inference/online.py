@@ -42,7 +42,7 @@ class OnlineSpec:
     learning_rate: float | None = None
     check_every: int = 10
     held_back: int = 4
-    patience: int = 3
+    patience: int = 4
     seed: int = 1
     views: ViewSpec = field(default_factory=ViewSpec)
 
