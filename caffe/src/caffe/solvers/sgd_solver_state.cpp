@@ -65,45 +65,19 @@ void SGDSolver<Dtype>::RestoreSolverStateFromBinaryProto(const string& state_fil
 
 #ifdef USE_HDF5
 
-namespace {
-
-class File {
- public:
-  File(hid_t id, const string& name) : id_(id) { CHECK_GE(id_, 0) << "HDF5: cannot open " << name; }
-  ~File() { H5Fclose(id_); }
-  operator hid_t() const { return id_; }
-
- private:
-  hid_t id_;
-  DISABLE_COPY_AND_ASSIGN(File);
-};
-
-class Group {
- public:
-  Group(hid_t id, const string& name) : id_(id) { CHECK_GE(id_, 0) << "HDF5: no group " << name; }
-  ~Group() { H5Gclose(id_); }
-  operator hid_t() const { return id_; }
-
- private:
-  hid_t id_;
-  DISABLE_COPY_AND_ASSIGN(Group);
-};
-
-}  // namespace
-
 template <typename Dtype>
 void SGDSolver<Dtype>::SnapshotSolverStateToHDF5(const string& model_filename) {
   const string filename = this->SnapshotFilename(".solverstate.h5");
   LOG(INFO) << "Snapshotting solver state to HDF5 file " << filename;
   this->SnapshotSideState(filename);
   WriteFileAtomically(filename, [&](const string& temporary) {
-    const File file(H5Fcreate(temporary.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT),
-                    filename + " for writing");
+    const Hdf5Handle file = hdf5_create_file(temporary);
     hdf5_save_int(file, "iter", this->iter_);
     hdf5_save_string(file, "learned_net", model_filename);
     hdf5_save_int(file, "current_step", this->current_step_);
-    const Group history(
-        H5Gcreate2(file, "history", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), "history");
+    const Hdf5Handle history(
+        H5Gcreate2(file, "history", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), H5Gclose,
+        filename + ":history");
     for (size_t i = 0; i < history_.size(); ++i) {
       hdf5_save_nd_dataset<Dtype>(history, std::to_string(i), *history_[i]);
     }
@@ -112,8 +86,9 @@ void SGDSolver<Dtype>::SnapshotSolverStateToHDF5(const string& model_filename) {
 
 template <typename Dtype>
 void SGDSolver<Dtype>::RestoreSolverStateFromHDF5(const string& state_file) {
-  const File file(H5Fopen(state_file.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), state_file);
-  const Group history(H5Gopen2(file, "history", H5P_DEFAULT), state_file + ":history");
+  const Hdf5Handle file = hdf5_open_file(state_file);
+  const Hdf5Handle history(H5Gopen2(file, "history", H5P_DEFAULT), H5Gclose,
+                           state_file + ":history");
   CheckHistorySize(state_file, hdf5_get_num_links(history));
   vector<shared_ptr<Blob<Dtype>>> restored;
   for (size_t i = 0; i < history_.size(); ++i) {
