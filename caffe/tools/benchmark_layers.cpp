@@ -1,8 +1,9 @@
-// benchmark_layers [segflow|lite|train]: rates of the convolution kernels, shape by shape.
+// benchmark_layers [segflow|lite|train]: rates of the convolution kernels, shape by
+// shape.
 //
-// One line a shape: the kernel that runs, GFLOP/s (a multiply-add counts as two) of forward,
-// backward to the data and backward to the weights, and milliseconds of each; at the end the
-// rate of a large sgemm, to compare with. OMP_NUM_THREADS sets the threads.
+// One line a shape: the kernel that runs, GFLOP/s (a multiply-add counts as two) of
+// forward, backward to the data and backward to the weights, and milliseconds of each; at
+// the end the rate of a large sgemm, to compare with. OMP_NUM_THREADS sets the threads.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -123,7 +124,8 @@ double best_seconds(const Function& function) {
 }
 
 void fill(int count, float* to) {
-  for (int i = 0; i < count; ++i) to[i] = static_cast<float>((i * 7919) % 1000) / 1000 - 0.5f;
+  for (int i = 0; i < count; ++i)
+    to[i] = static_cast<float>((i * 7919) % 1000) / 1000 - 0.5f;
 }
 
 void run(const Row& r) {
@@ -150,7 +152,8 @@ void run(const Row& r) {
   const caffe::BlockedLayout layout = top.blocked_layout();
   if (top.data()->head_is_blocked()) {
     const float* data = top.data()->blocked_data(layout);
-    std::copy(data, data + layout.padded_count(), top.diff()->mutable_blocked_data(layout));
+    std::copy(data, data + layout.padded_count(),
+              top.diff()->mutable_blocked_data(layout));
   } else {
     fill(top.count(), top.mutable_cpu_diff());
   }
@@ -162,10 +165,11 @@ void run(const Row& r) {
                                           bias.mutable_cpu_diff());
   });
   const double gflop = s.flops() / 1e9;
-  std::printf("%-16s %-34s %7.3f GFLOP  %6.0f %6.0f %6.0f GFLOP/s  %8.2f %8.2f %8.2f ms\n",
-              r.name, kernel->name().c_str(), gflop, gflop / forward,
-              has_data ? gflop / data : 0., has_weights ? gflop / wrt_weights : 0.,
-              forward * 1e3, has_data ? data * 1e3 : 0., has_weights ? wrt_weights * 1e3 : 0.);
+  std::printf(
+      "%-16s %-34s %7.3f GFLOP  %6.0f %6.0f %6.0f GFLOP/s  %8.2f %8.2f %8.2f ms\n",
+      r.name, kernel->name().c_str(), gflop, gflop / forward,
+      has_data ? gflop / data : 0., has_weights ? gflop / wrt_weights : 0., forward * 1e3,
+      has_data ? data * 1e3 : 0., has_weights ? wrt_weights * 1e3 : 0.);
   std::fflush(stdout);
 }
 

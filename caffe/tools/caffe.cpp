@@ -1,11 +1,12 @@
 // The `caffe` program: train, test, time, device_query.
+#include "caffe/caffe.hpp"
+
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <iomanip>
 
-#include "caffe/caffe.hpp"
 #include "caffe/util/signal_handler.h"
 #include "command_line.hpp"
 
@@ -64,7 +65,8 @@ void SelectDevice(const CommandLine& flags) {
 }
 
 int Train(const CommandLine& flags) {
-  CHECK(!flags.text("solver").empty()) << "Need a solver definition to train (-solver FILE).";
+  CHECK(!flags.text("solver").empty())
+      << "Need a solver definition to train (-solver FILE).";
   CHECK(flags.text("snapshot").empty() || flags.text("weights").empty())
       << "Give a snapshot to resume training or weights to finetune but not both.";
   caffe::SolverParameter solver_param;
@@ -81,8 +83,9 @@ int Train(const CommandLine& flags) {
     solver_param.clear_weights();
     solver_param.add_weights(flags.text("weights"));
   }
-  caffe::SignalHandler signal_handler(ActionOf(flags.text("sigint_effect"), "sigint_effect"),
-                                      ActionOf(flags.text("sighup_effect"), "sighup_effect"));
+  caffe::SignalHandler signal_handler(
+      ActionOf(flags.text("sigint_effect"), "sigint_effect"),
+      ActionOf(flags.text("sighup_effect"), "sighup_effect"));
   caffe::shared_ptr<caffe::Solver<float>> solver(
       caffe::SolverRegistry<float>::CreateSolver(solver_param));
   solver->SetActionFunction(signal_handler.GetActionFunction());
@@ -105,7 +108,8 @@ void LogScore(const Net<float>& net, int output, float value, const string& star
 }
 
 int Test(const CommandLine& flags) {
-  CHECK(!flags.text("model").empty()) << "Need a model definition to score (-model FILE).";
+  CHECK(!flags.text("model").empty())
+      << "Need a model definition to score (-model FILE).";
   CHECK(!flags.text("weights").empty()) << "Need model weights to score (-weights FILE).";
   const int iterations = flags.number("iterations");
   CHECK_GT(iterations, 0) << "-iterations must be positive";
@@ -129,7 +133,8 @@ int Test(const CommandLine& flags) {
           scores.push_back(score);
           output_of_score.push_back(static_cast<int>(j));
         } else {
-          CHECK_LT(index, scores.size()) << "the size of an output changed between batches";
+          CHECK_LT(index, scores.size())
+              << "the size of an output changed between batches";
           scores[index] += score;
         }
         LOG(INFO) << "Batch " << i << ", "
@@ -195,15 +200,16 @@ int Time(const CommandLine& flags) {
   LOG(INFO) << "Average time per layer (backward only where the net needs it): ";
   for (size_t i = 0; i < layers.size(); ++i) {
     const string& name = net.layer_names()[i];
-    LOG(INFO) << std::setfill(' ') << std::setw(10) << name << "\tforward: "
-              << forward_us[i] / 1000 / iterations << " ms.";
-    LOG(INFO) << std::setfill(' ') << std::setw(10) << name << "\tbackward: "
-              << backward_us[i] / 1000 / iterations << " ms.";
+    LOG(INFO) << std::setfill(' ') << std::setw(10) << name
+              << "\tforward: " << forward_us[i] / 1000 / iterations << " ms.";
+    LOG(INFO) << std::setfill(' ') << std::setw(10) << name
+              << "\tbackward: " << backward_us[i] / 1000 / iterations << " ms.";
   }
   total_timer.Stop();
   LOG(INFO) << "Average Forward pass: " << forward_total / 1000 / iterations << " ms.";
   LOG(INFO) << "Average Backward pass: " << backward_total / 1000 / iterations << " ms.";
-  LOG(INFO) << "Average Forward-Backward: " << total_timer.MilliSeconds() / iterations << " ms.";
+  LOG(INFO) << "Average Forward-Backward: " << total_timer.MilliSeconds() / iterations
+            << " ms.";
   LOG(INFO) << "Total Time: " << total_timer.MilliSeconds() << " ms.";
   LOG(INFO) << "*** Benchmark ends ***";
   return 0;

@@ -1,4 +1,5 @@
-// Flags of the programs in gflags' spelling: -f v, --f v, -f=v, -f, -nof, and `--` ends them.
+// Flags of the programs in gflags' spelling: -f v, --f v, -f=v, -f, -nof, and `--` ends
+// them.
 #ifndef CAFFE_TOOLS_COMMAND_LINE_HPP_
 #define CAFFE_TOOLS_COMMAND_LINE_HPP_
 
@@ -10,8 +11,8 @@
 
 namespace caffe {
 
-/// Known flags with their start values; a flag whose start value is "true" or "false" is a
-/// switch. An unknown flag is an error.
+/// Known flags with their start values; a flag whose start value is "true" or "false" is
+/// a switch. An unknown flag is an error.
 class CommandLine {
  public:
   struct Flag {
@@ -52,8 +53,8 @@ class CommandLine {
     } catch (const std::exception&) {
       used = 0;
     }
-    CHECK(used == value.size() && used > 0) << "flag -" << name << ": '" << value
-                                            << "' is not a number";
+    CHECK(used == value.size() && used > 0)
+        << "flag -" << name << ": '" << value << "' is not a number";
     return result;
   }
   std::vector<std::string> list(const std::string& name) const {
@@ -73,7 +74,8 @@ class CommandLine {
     std::string usage;
     for (const auto& flag : flags_) {
       usage += "  -" + flag.first + "  " + flag.second.help +
-               (flag.second.value.empty() ? "" : " (default " + flag.second.value + ")") + "\n";
+               (flag.second.value.empty() ? "" : " (default " + flag.second.value + ")") +
+               "\n";
     }
     return usage;
   }

@@ -1,4 +1,5 @@
-// Blob: an N-dimensional row-major array with data and diff, the unit of exchange of layers.
+// Blob: an N-dimensional row-major array with data and diff, the unit of exchange of
+// layers.
 #ifndef CAFFE_BLOB_HPP_
 #define CAFFE_BLOB_HPP_
 
@@ -14,11 +15,11 @@ const int kMaxBlobAxes = 32;
 
 namespace caffe {
 
-/// Data and diff of one shape. Memory is made on first access (zeroed); a shape that fits the
-/// capacity keeps memory and flat contents.
+/// Data and diff of one shape. Memory is made on first access (zeroed); a shape that fits
+/// the capacity keeps memory and flat contents.
 ///
-/// differs: a blob that shares another's memory (ShareData) keeps sharing when it shrinks;
-/// capacity follows foreign memory; `offset` is strict at the top end.
+/// differs: a blob that shares another's memory (ShareData) keeps sharing when it
+/// shrinks; capacity follows foreign memory; `offset` is strict at the top end.
 template <typename Dtype>
 class Blob : public std::enable_shared_from_this<Blob<Dtype>> {
  public:
@@ -80,8 +81,8 @@ class Blob : public std::enable_shared_from_this<Blob<Dtype>> {
   void set_gpu_data(Dtype* data);
   const int* gpu_shape() const;
 
-  /// This blob in a back-end's channel-blocked layout; not valid() where there is none (double,
-  /// fewer than 3 axes, no blocks on this processor).
+  /// This blob in a back-end's channel-blocked layout; not valid() where there is none
+  /// (double, fewer than 3 axes, no blocks on this processor).
   BlockedLayout blocked_layout() const;
 
   /// data -= diff.

@@ -1,5 +1,5 @@
-// What every file of the engine and of other people's layers includes: names, macros and the
-// per-thread settings of class Caffe.
+// What every file of the engine and of other people's layers includes: names, macros and
+// the per-thread settings of class Caffe.
 #ifndef CAFFE_COMMON_HPP_
 #define CAFFE_COMMON_HPP_
 
@@ -27,22 +27,22 @@
   classname(const classname&) = delete;    \
   classname& operator=(const classname&) = delete
 
-#define INSTANTIATE_CLASS(classname)      \
-  char gInstantiationGuard##classname;    \
-  template class classname<float>;        \
+#define INSTANTIATE_CLASS(classname)   \
+  char gInstantiationGuard##classname; \
+  template class classname<float>;     \
   template class classname<double>
 
-#define INSTANTIATE_LAYER_GPU_FORWARD(classname)                            \
-  template void classname<float>::Forward_gpu(                              \
-      const std::vector<Blob<float>*>& bottom, const std::vector<Blob<float>*>& top);    \
-  template void classname<double>::Forward_gpu(                             \
-      const std::vector<Blob<double>*>& bottom, const std::vector<Blob<double>*>& top)
+#define INSTANTIATE_LAYER_GPU_FORWARD(classname)                                         \
+  template void classname<float>::Forward_gpu(const std::vector<Blob<float>*>& bottom,   \
+                                              const std::vector<Blob<float>*>& top);     \
+  template void classname<double>::Forward_gpu(const std::vector<Blob<double>*>& bottom, \
+                                               const std::vector<Blob<double>*>& top)
 
-#define INSTANTIATE_LAYER_GPU_BACKWARD(classname)                           \
-  template void classname<float>::Backward_gpu(                             \
-      const std::vector<Blob<float>*>& top, const std::vector<bool>& propagate_down,     \
-      const std::vector<Blob<float>*>& bottom);                             \
-  template void classname<double>::Backward_gpu(                            \
+#define INSTANTIATE_LAYER_GPU_BACKWARD(classname)                                        \
+  template void classname<float>::Backward_gpu(const std::vector<Blob<float>*>& top,     \
+                                               const std::vector<bool>& propagate_down,  \
+                                               const std::vector<Blob<float>*>& bottom); \
+  template void classname<double>::Backward_gpu(                                         \
       const std::vector<Blob<double>*>& top, const std::vector<bool>& propagate_down,    \
       const std::vector<Blob<double>*>& bottom)
 

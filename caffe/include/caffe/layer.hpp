@@ -19,12 +19,13 @@ class Net;
 
 /// Takes bottom blobs, makes top blobs, and in backward gives bottoms their gradients.
 ///
-/// Conventions: gradients of parameters are ADDED to `blobs_[i]->diff`, gradients of bottoms
-/// OVERWRITE `bottom[i]->diff`, and only where `propagate_down[i]`.
+/// Conventions: gradients of parameters are ADDED to `blobs_[i]->diff`, gradients of
+/// bottoms OVERWRITE `bottom[i]->diff`, and only where `propagate_down[i]`.
 template <typename Dtype>
 class Layer {
  public:
-  explicit Layer(const LayerParameter& param) : layer_param_(param), phase_(param.phase()) {
+  explicit Layer(const LayerParameter& param)
+      : layer_param_(param), phase_(param.phase()) {
     for (int i = 0; i < layer_param_.blobs_size(); ++i) {
       blobs_.push_back(std::make_shared<Blob<Dtype>>());
       blobs_.back()->FromProto(layer_param_.blobs(i));
@@ -44,8 +45,10 @@ class Layer {
                        const vector<Blob<Dtype>*>& top) = 0;
 
   /// Reshapes, runs, and returns the weighted sum of the tops that carry a loss weight.
-  inline Dtype Forward(const vector<Blob<Dtype>*>& bottom, const vector<Blob<Dtype>*>& top);
-  inline void Backward(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
+  inline Dtype Forward(const vector<Blob<Dtype>*>& bottom,
+                       const vector<Blob<Dtype>*>& top);
+  inline void Backward(const vector<Blob<Dtype>*>& top,
+                       const vector<bool>& propagate_down,
                        const vector<Blob<Dtype>*>& bottom);
 
   vector<shared_ptr<Blob<Dtype>>>& blobs() { return blobs_; }
@@ -61,11 +64,13 @@ class Layer {
     return static_cast<int>(loss_.size()) > top_index ? loss_[top_index] : Dtype(0);
   }
   void set_loss(const int top_index, const Dtype value) {
-    if (static_cast<int>(loss_.size()) <= top_index) loss_.resize(top_index + 1, Dtype(0));
+    if (static_cast<int>(loss_.size()) <= top_index)
+      loss_.resize(top_index + 1, Dtype(0));
     loss_[top_index] = value;
   }
 
-  /// What a snapshot keeps of a layer beside its blobs (a data layer's position); "" = nothing.
+  /// What a snapshot keeps of a layer beside its blobs (a data layer's position); "" =
+  /// nothing.
   virtual string GetState() { return ""; }
   virtual void SetState(const string& /*state*/) {}
 
@@ -92,11 +97,13 @@ class Layer {
     param_propagate_down_[param_id] = value;
   }
 
-  /// Which tops receive a gradient in backward (set by the net; unset: all of them). A layer
-  /// that sums over its tops must leave the others out: their diff memory means nothing.
+  /// Which tops receive a gradient in backward (set by the net; unset: all of them). A
+  /// layer that sums over its tops must leave the others out: their diff memory means
+  /// nothing.
   bool top_has_gradient(const int top_index) const {
-    return static_cast<int>(top_has_gradient_.size()) > top_index ? top_has_gradient_[top_index]
-                                                                  : true;
+    return static_cast<int>(top_has_gradient_.size()) > top_index
+               ? top_has_gradient_[top_index]
+               : true;
   }
   void set_top_has_gradient(const vector<bool>& flags) { top_has_gradient_ = flags; }
 
@@ -107,8 +114,8 @@ class Layer {
   void SetNet(Net<Dtype>* net) { net_ = net; }
   Net<Dtype>* GetNet() const { return net_; }
   virtual bool AllowBackward() const { return true; }
-  /// A layer that takes stored parameters in its own way, of whatever number and shape; the
-  /// net then does not compare them with the layer's blobs.
+  /// A layer that takes stored parameters in its own way, of whatever number and shape;
+  /// the net then does not compare them with the layer's blobs.
   virtual bool DoesUseCustomCopyBlobs() const { return false; }
   virtual void CustomCopyBlobs(const vector<Blob<float>*>& /*source*/) {}
 
@@ -142,8 +149,8 @@ class Layer {
     CheckCount("top", static_cast<int>(top.size()), ExactNumTopBlobs(), MinTopBlobs(),
                MaxTopBlobs());
     if (EqualNumBottomTopBlobs()) {
-      CHECK_EQ(bottom.size(), top.size())
-          << type() << " layer '" << layer_param_.name() << "' makes one top for each bottom";
+      CHECK_EQ(bottom.size(), top.size()) << type() << " layer '" << layer_param_.name()
+                                          << "' makes one top for each bottom";
     }
   }
 
@@ -151,8 +158,10 @@ class Layer {
   void SetLossWeights(const vector<Blob<Dtype>*>& top) {
     const int given = layer_param_.loss_weight_size();
     if (given == 0) return;
-    CHECK_EQ(top.size(), given) << "loss_weight must be unspecified or specified once per top "
-                                   "blob of layer '" << layer_param_.name() << "'";
+    CHECK_EQ(top.size(), given)
+        << "loss_weight must be unspecified or specified once per top "
+           "blob of layer '"
+        << layer_param_.name() << "'";
     for (size_t i = 0; i < top.size(); ++i) {
       const Dtype weight = layer_param_.loss_weight(static_cast<int>(i));
       if (weight == Dtype(0)) continue;

@@ -28,9 +28,9 @@ struct WeightReport {
 
 /// A directed acyclic graph of layers, run in the order of its definition.
 ///
-/// differs: definitions handed over in memory are upgraded too; loss weights live beside the
-/// blobs and survive reshaping; automatic tops have unique names; in the TEST phase chains of
-/// layers run fused where nothing inside them can be seen (net_plan.hpp).
+/// differs: definitions handed over in memory are upgraded too; loss weights live beside
+/// the blobs and survive reshaping; automatic tops have unique names; in the TEST phase
+/// chains of layers run fused where nothing inside them can be seen (net_plan.hpp).
 template <typename Dtype>
 class Net {
  public:
@@ -42,12 +42,16 @@ class Net {
   void Init(const NetParameter& param);
 
   const vector<Blob<Dtype>*>& Forward(Dtype* loss = nullptr);
-  const vector<Blob<Dtype>*>& ForwardPrefilled(Dtype* loss = nullptr) { return Forward(loss); }
+  const vector<Blob<Dtype>*>& ForwardPrefilled(Dtype* loss = nullptr) {
+    return Forward(loss);
+  }
   const vector<Blob<Dtype>*>& Forward(const vector<Blob<Dtype>*>& bottom,
                                       Dtype* loss = nullptr);
   /// Layers start..end inclusive; the weighted loss of what ran.
   Dtype ForwardFromTo(int start, int end);
-  Dtype ForwardFrom(int start) { return ForwardFromTo(start, static_cast<int>(layers_.size()) - 1); }
+  Dtype ForwardFrom(int start) {
+    return ForwardFromTo(start, static_cast<int>(layers_.size()) - 1);
+  }
   Dtype ForwardTo(int end) { return ForwardFromTo(0, end); }
   void Backward();
   void BackwardFromTo(int start, int end);
@@ -81,7 +85,9 @@ class Net {
   const vector<vector<Blob<Dtype>*>>& top_vecs() const { return top_vecs_; }
   const vector<int>& top_ids(int i) const { return Checked(top_id_vecs_, i); }
   const vector<int>& bottom_ids(int i) const { return Checked(bottom_id_vecs_, i); }
-  const vector<vector<bool>>& bottom_need_backward() const { return bottom_need_backward_; }
+  const vector<vector<bool>>& bottom_need_backward() const {
+    return bottom_need_backward_;
+  }
   const vector<Dtype>& blob_loss_weights() const { return blob_loss_weights_; }
   const vector<bool>& layer_need_backward() const { return layer_need_backward_; }
   const vector<shared_ptr<Blob<Dtype>>>& params() const { return params_; }
@@ -150,8 +156,8 @@ class Net {
                  map<string, int>* blob_index);
   int AppendBottom(const NetParameter& param, int layer_id, int bottom_id,
                    set<string>* available, map<string, int>* blob_index);
-  void AppendTop(const NetParameter& param, int layer_id, int top_id, set<string>* available,
-                 map<string, int>* blob_index);
+  void AppendTop(const NetParameter& param, int layer_id, int top_id,
+                 set<string>* available, map<string, int>* blob_index);
   void AppendAutomaticTops(int layer_id, LayerParameter* param);
   void AppendParam(const NetParameter& param, int layer_id, int param_id);
   void ResolveBackward(bool force_backward);
@@ -212,7 +218,8 @@ class Net {
   WeightReport weight_report_;
   std::unique_ptr<NetPlan<Dtype>> plan_;
   string in_place_conflict_;  ///< why this net cannot run backward, or nothing
-  vector<size_t> forward_stamps_;  ///< of the shapes at each layer's last forward; 0: none yet
+  vector<size_t>
+      forward_stamps_;  ///< of the shapes at each layer's last forward; 0: none yet
   vector<Callback*> before_forward_;
   vector<Callback*> after_forward_;
   vector<Callback*> before_backward_;

@@ -9,11 +9,11 @@
 
 namespace caffe {
 
-/// Momentum SGD: h <- momentum * h + rate * gradient; weights -= h. Clipping, normalising by
-/// iter_size and regularising come first, in this order.
+/// Momentum SGD: h <- momentum * h + rate * gradient; weights -= h. Clipping, normalising
+/// by iter_size and regularising come first, in this order.
 ///
-/// differs: one more rate policy, "cosine": linear warm-up over `stepsize` iterations, then
-/// base_lr falls along half a cosine to base_lr * gamma at max_iter.
+/// differs: one more rate policy, "cosine": linear warm-up over `stepsize` iterations,
+/// then base_lr falls along half a cosine to base_lr * gamma at max_iter.
 template <typename Dtype>
 class SGDSolver : public Solver<Dtype> {
  public:
@@ -65,8 +65,12 @@ class NesterovSolver : public SGDSolver<Dtype> {
 template <typename Dtype>
 class AdaGradSolver : public SGDSolver<Dtype> {
  public:
-  explicit AdaGradSolver(const SolverParameter& param) : SGDSolver<Dtype>(param) { Check(); }
-  explicit AdaGradSolver(const string& param_file) : SGDSolver<Dtype>(param_file) { Check(); }
+  explicit AdaGradSolver(const SolverParameter& param) : SGDSolver<Dtype>(param) {
+    Check();
+  }
+  explicit AdaGradSolver(const string& param_file) : SGDSolver<Dtype>(param_file) {
+    Check();
+  }
   const char* type() const override { return "AdaGrad"; }
 
  protected:
@@ -81,8 +85,12 @@ class AdaGradSolver : public SGDSolver<Dtype> {
 template <typename Dtype>
 class RMSPropSolver : public SGDSolver<Dtype> {
  public:
-  explicit RMSPropSolver(const SolverParameter& param) : SGDSolver<Dtype>(param) { Check(); }
-  explicit RMSPropSolver(const string& param_file) : SGDSolver<Dtype>(param_file) { Check(); }
+  explicit RMSPropSolver(const SolverParameter& param) : SGDSolver<Dtype>(param) {
+    Check();
+  }
+  explicit RMSPropSolver(const string& param_file) : SGDSolver<Dtype>(param_file) {
+    Check();
+  }
   const char* type() const override { return "RMSProp"; }
 
  protected:
@@ -113,7 +121,8 @@ class AdaDeltaSolver : public SGDSolver<Dtype> {
   DISABLE_COPY_AND_ASSIGN(AdaDeltaSolver);
 };
 
-/// Kingma and Ba 2015, section 2's last form: the bias correction is folded into the rate.
+/// Kingma and Ba 2015, section 2's last form: the bias correction is folded into the
+/// rate.
 template <typename Dtype>
 class AdamSolver : public SGDSolver<Dtype> {
  public:

@@ -1,4 +1,5 @@
-// Solver: the training loop, its tests, snapshots and signals. Update rules derive from it.
+// Solver: the training loop, its tests, snapshots and signals. Update rules derive from
+// it.
 #ifndef CAFFE_SOLVER_HPP_
 #define CAFFE_SOLVER_HPP_
 
@@ -22,11 +23,12 @@ enum Enum {
 
 typedef std::function<SolverAction::Enum()> ActionCallback;
 
-/// differs: a loss that is not finite ends the run with an error that names the iteration and
-/// the first blob that is not finite; snapshots appear under their names complete or not at
-/// all; beside the `.solverstate` that every Caffe reads stands a `.solverstate.side` with what
-/// it does not hold (random state, positions of data layers, smoothed loss, averaged weights),
-/// so a resumed run equals an uninterrupted one bit for bit.
+/// differs: a loss that is not finite ends the run with an error that names the iteration
+/// and the first blob that is not finite; snapshots appear under their names complete or
+/// not at all; beside the `.solverstate` that every Caffe reads stands a
+/// `.solverstate.side` with what it does not hold (random state, positions of data
+/// layers, smoothed loss, averaged weights), so a resumed run equals an uninterrupted one
+/// bit for bit.
 template <typename Dtype>
 class Solver {
  public:
@@ -43,8 +45,8 @@ class Solver {
   virtual void Solve(const char* resume_file = nullptr);
   inline void Solve(const string& resume_file) { Solve(resume_file.c_str()); }
   void Step(int iters);
-  /// Goes on from a solver state. After an error everything is as it was before. The weights
-  /// are looked for where the state says, then in the state's own folder.
+  /// Goes on from a solver state. After an error everything is as it was before. The
+  /// weights are looked for where the state says, then in the state's own folder.
   void Restore(const char* resume_file);
   /// Writes model and state; the files appear complete or not at all.
   void Snapshot();
@@ -108,8 +110,8 @@ class Solver {
   vector<Callback*> callbacks_;
   vector<Dtype> losses_;
   Dtype smoothed_loss_ = 0;
-  int window_start_ = 0;   ///< iteration at which the loss window began
-  bool resumed_ = false;   ///< the next Step goes on with a restored loss window
+  int window_start_ = 0;  ///< iteration at which the loss window began
+  bool resumed_ = false;  ///< the next Step goes on with a restored loss window
   vector<shared_ptr<Blob<Dtype>>> average_;
   ActionCallback action_request_function_;
   bool requested_early_exit_ = false;

@@ -33,20 +33,21 @@ class SolverRegistry {
 template <typename Dtype>
 class SolverRegisterer {
  public:
-  SolverRegisterer(const string& type, Solver<Dtype>* (*creator)(const SolverParameter&)) {
+  SolverRegisterer(const string& type,
+                   Solver<Dtype>* (*creator)(const SolverParameter&)) {
     SolverRegistry<Dtype>::AddCreator(type, creator);
   }
 };
 
-#define REGISTER_SOLVER_CREATOR(type, creator)                               \
-  static SolverRegisterer<float> g_solver_creator_f_##type(#type, creator<float>);  \
+#define REGISTER_SOLVER_CREATOR(type, creator)                                     \
+  static SolverRegisterer<float> g_solver_creator_f_##type(#type, creator<float>); \
   static SolverRegisterer<double> g_solver_creator_d_##type(#type, creator<double>)
 
-#define REGISTER_SOLVER_CLASS(type)                                          \
-  template <typename Dtype>                                                  \
-  Solver<Dtype>* Creator_##type##Solver(const SolverParameter& param) {      \
-    return new type##Solver<Dtype>(param);                                   \
-  }                                                                          \
+#define REGISTER_SOLVER_CLASS(type)                                     \
+  template <typename Dtype>                                             \
+  Solver<Dtype>* Creator_##type##Solver(const SolverParameter& param) { \
+    return new type##Solver<Dtype>(param);                              \
+  }                                                                     \
   REGISTER_SOLVER_CREATOR(type, Creator_##type##Solver)
 
 }  // namespace caffe

@@ -16,15 +16,16 @@ namespace caffe {
 void CaffeMallocHost(void** ptr, size_t size, bool* use_cuda);
 void CaffeFreeHost(void* ptr, bool use_cuda);
 
-/// Memory with a head: whichever copy was written last is the truth, others follow on access.
+/// Memory with a head: whichever copy was written last is the truth, others follow on
+/// access.
 ///
 /// Row-major host memory is what `cpu_data` gives. A CPU back-end may instead leave its
-/// result in a channel-blocked layout (`mutable_blocked_data`); whoever then calls `cpu_data`
-/// gets it reordered, once. Reading from several threads at once is safe.
+/// result in a channel-blocked layout (`mutable_blocked_data`); whoever then calls
+/// `cpu_data` gets it reordered, once. Reading from several threads at once is safe.
 ///
 /// While a view is alive (a NumPy array over this memory, `AddView`), host memory is the
-/// truth in both directions: readers of the blocked form reorder anew on every call, and the
-/// net brings host memory up to date after every layer that wrote (`SyncViews`).
+/// truth in both directions: readers of the blocked form reorder anew on every call, and
+/// the net brings host memory up to date after every layer that wrote (`SyncViews`).
 class SyncedMemory {
  public:
   enum SyncedHead { UNINITIALIZED, HEAD_AT_CPU, HEAD_AT_GPU, SYNCED };

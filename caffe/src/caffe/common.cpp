@@ -41,7 +41,8 @@ void Caffe::set_mode(Brew mode) {
   if (mode == GPU) {
     static std::atomic<bool> warned{false};
     if (!warned.exchange(true)) {
-      LOG(WARNING) << "This is a CPU-only build: GPU mode is ignored, everything runs on the CPU.";
+      LOG(WARNING)
+          << "This is a CPU-only build: GPU mode is ignored, everything runs on the CPU.";
     }
     mode = CPU;
   }
@@ -69,7 +70,9 @@ void Caffe::SetDevice(const int device_id) {
     LOG(WARNING) << "This is a CPU-only build: device " << device_id << " is ignored.";
   }
 }
-void Caffe::DeviceQuery() { LOG(WARNING) << "This is a CPU-only build: there is no device to query."; }
+void Caffe::DeviceQuery() {
+  LOG(WARNING) << "This is a CPU-only build: there is no device to query.";
+}
 bool Caffe::CheckDevice(const int) { return false; }
 int Caffe::FindDevice(const int) { return -1; }
 #endif

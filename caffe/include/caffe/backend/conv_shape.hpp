@@ -11,8 +11,8 @@ namespace caffe {
 
 /// `input` and `output` are the spatial sizes of bottom and top, one entry an axis.
 ///
-/// A deconvolution (`transposed`) is the adjoint of the convolution that leads from its top to
-/// its bottom: the "image" below is then the top and the "map" the bottom.
+/// A deconvolution (`transposed`) is the adjoint of the convolution that leads from its
+/// top to its bottom: the "image" below is then the top and the "map" the bottom.
 struct ConvShape {
   int num = 0;  ///< independent items
   int channels = 0, num_output = 0, group = 1;
@@ -33,12 +33,11 @@ struct ConvShape {
 
   /// Weights are map_channels() x (image_channels() / group) x kernel, row-major.
   std::int64_t weight_count() const {
-    return static_cast<std::int64_t>(map_channels()) * (image_channels() / group) * taps();
+    return static_cast<std::int64_t>(map_channels()) * (image_channels() / group) *
+           taps();
   }
   /// One channel a group on both sides.
-  bool depthwise() const {
-    return group > 1 && group == channels && group == num_output;
-  }
+  bool depthwise() const { return group > 1 && group == channels && group == num_output; }
   /// Kernel 1, stride 1, no padding: a product of matrices.
   bool pointwise() const {
     for (int axis = 0; axis < spatial_axes(); ++axis) {
@@ -48,7 +47,8 @@ struct ConvShape {
   }
   /// Multiplications and additions of one pass.
   double flops() const {
-    return 2.0 * num * volume(map()) * map_channels() * (image_channels() / group) * taps();
+    return 2.0 * num * volume(map()) * map_channels() * (image_channels() / group) *
+           taps();
   }
   bool operator==(const ConvShape& o) const {
     return num == o.num && channels == o.channels && num_output == o.num_output &&

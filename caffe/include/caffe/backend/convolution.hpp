@@ -12,15 +12,15 @@
 
 namespace caffe {
 
-/// Weights (in Caffe's order) and bias (null: none). Kernels look at the version counters of
-/// these blobs and keep what they have packed until a version changes.
+/// Weights (in Caffe's order) and bias (null: none). Kernels look at the version counters
+/// of these blobs and keep what they have packed until a version changes.
 struct ConvParameters {
   const Blob<float>* weights = nullptr;
   const Blob<float>* bias = nullptr;
 };
 
-/// One convolution of one shape in float. Blobs are read and written in whichever layout the
-/// kernel wants; whoever reads them otherwise gets them reordered by SyncedMemory.
+/// One convolution of one shape in float. Blobs are read and written in whichever layout
+/// the kernel wants; whoever reads them otherwise gets them reordered by SyncedMemory.
 class ConvolutionKernel {
  public:
   virtual ~ConvolutionKernel() = default;
@@ -33,17 +33,18 @@ class ConvolutionKernel {
   virtual void Forward(const Blob<float>& bottom, const ConvParameters& parameters,
                        const Epilogue<float>& epilogue, Blob<float>* top) = 0;
 
-  /// bottom.diff = adjoint(scale * weights, top.diff). False: not available, nothing is done.
+  /// bottom.diff = adjoint(scale * weights, top.diff). False: not available, nothing is
+  /// done.
   virtual bool BackwardData(const Blob<float>& top, const ConvParameters& parameters,
                             const Epilogue<float>& epilogue, Blob<float>* bottom) = 0;
-  /// ADDS the gradients of weights (Caffe's order) and bias; a null pointer asks for none.
-  /// False: not available, nothing is done.
+  /// ADDS the gradients of weights (Caffe's order) and bias; a null pointer asks for
+  /// none. False: not available, nothing is done.
   virtual bool BackwardWeights(const Blob<float>& bottom, const Blob<float>& top,
                                float* weights_diff, float* bias_diff) = 0;
 };
 
-/// The fastest kernel for the shape, or null where the plain code has to run: not two spatial
-/// axes, nothing fast for the shape, or CAFFE_ENGINE=plain in the environment.
+/// The fastest kernel for the shape, or null where the plain code has to run: not two
+/// spatial axes, nothing fast for the shape, or CAFFE_ENGINE=plain in the environment.
 std::unique_ptr<ConvolutionKernel> make_convolution_kernel(const ConvShape& shape);
 
 /// oneDNN; null without oneDNN or where only its reference code would run.
@@ -56,8 +57,8 @@ std::unique_ptr<ConvolutionKernel> make_direct_deconvolution(const ConvShape& sh
 /// CAFFE_ENGINE=plain: no back-end but the plain one runs in this process.
 bool plain_engine_forced();
 
-/// Weights and bias with the epilogue's channel scale and shift folded in (computed in double),
-/// in Caffe's order. `bias` is empty where neither bias nor shift is there.
+/// Weights and bias with the epilogue's channel scale and shift folded in (computed in
+/// double), in Caffe's order. `bias` is empty where neither bias nor shift is there.
 struct FoldedParameters {
   std::vector<float> weights, bias;
 };
@@ -67,8 +68,8 @@ FoldedParameters fold_parameters(const ConvShape& shape, const ConvParameters& p
 std::uint64_t parameter_version(const ConvParameters& parameters,
                                 const Epilogue<float>& epilogue);
 
-/// Adds the weight gradient of a depthwise convolution, both sides channel-blocked. False:
-/// not available, nothing is done.
+/// Adds the weight gradient of a depthwise convolution, both sides channel-blocked.
+/// False: not available, nothing is done.
 bool add_depthwise_weight_gradient(const ConvShape& shape, const Blob<float>& bottom,
                                    const Blob<float>& top, float* weights_diff);
 /// sums[c] += sum over items and positions of the blob's diff, in whichever layout it is.

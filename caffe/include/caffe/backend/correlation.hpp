@@ -6,8 +6,8 @@
 
 namespace caffe {
 
-/// Sizes and index maps of one correlation. Positions are those of the unpadded bottoms, which
-/// count as 0 outside.
+/// Sizes and index maps of one correlation. Positions are those of the unpadded bottoms,
+/// which count as 0 outside.
 ///
 /// out[q, y, x] = 1 / (kernel^2 channels) sum over j, i < kernel and all channels c of
 ///   a[c, window_y(y) + j, window_x(x) + i] *
@@ -18,7 +18,8 @@ struct CorrelationShape {
   int kernel = 1, stride_1 = 1, stride_2 = 1;
   int origin_y = 0, origin_x = 0;  ///< the upper left corner of output (0, 0)'s window
   int out_height = 0, out_width = 0;
-  int rows_first = 0, rows = 1;        ///< displacements in y: (rows_first + j) stride_2, j < rows
+  int rows_first = 0,
+      rows = 1;  ///< displacements in y: (rows_first + j) stride_2, j < rows
   int columns_first = 0, columns = 1;  ///< displacements in x
   bool subtract = false;
 
@@ -31,8 +32,8 @@ struct CorrelationShape {
   int displacement_x(int q) const { return column_displacement(q % columns); }
   double scale() const { return 1.0 / (static_cast<double>(kernel) * kernel * channels); }
 
-  /// First and one past the last output of an axis whose window covers position p; `origin` and
-  /// `outputs` are that axis'.
+  /// First and one past the last output of an axis whose window covers position p;
+  /// `origin` and `outputs` are that axis'.
   int first_output(int p, int origin) const {
     const int least = p - (kernel - 1) - origin;
     return least <= 0 ? 0 : (least + stride_1 - 1) / stride_1;
@@ -44,14 +45,14 @@ struct CorrelationShape {
   }
 };
 
-/// top (N, displacements, out_height, out_width), row-major, from bottoms a and b (N, C, H, W) in
-/// whichever layout they are.
+/// top (N, displacements, out_height, out_width), row-major, from bottoms a and b (N, C,
+/// H, W) in whichever layout they are.
 template <typename Dtype>
 void correlation_forward(const CorrelationShape& shape, const Blob<Dtype>& a,
                          const Blob<Dtype>& b, Blob<Dtype>* top);
 
-/// The diffs of a and b from top's; each only if asked for, overwritten. The sign of equal values
-/// counts as 0 in the absolute difference.
+/// The diffs of a and b from top's; each only if asked for, overwritten. The sign of
+/// equal values counts as 0 in the absolute difference.
 template <typename Dtype>
 void correlation_backward(const CorrelationShape& shape, const Blob<Dtype>& top,
                           bool a_wants_diff, bool b_wants_diff, Blob<Dtype>* a,

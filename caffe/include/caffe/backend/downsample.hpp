@@ -1,4 +1,5 @@
-// The index map of Downsample: corner-aligned positions under a tent as wide as the scale.
+// The index map of Downsample: corner-aligned positions under a tent as wide as the
+// scale.
 #ifndef CAFFE_BACKEND_DOWNSAMPLE_HPP_
 #define CAFFE_BACKEND_DOWNSAMPLE_HPP_
 
@@ -7,8 +8,8 @@
 
 namespace caffe {
 
-/// One axis from `in` to `out` pixels. Output o lies at o (in - 1) / (out - 1), the middle where
-/// out is 1; input p weighs max(0, 1 - |p - X| / half_width).
+/// One axis from `in` to `out` pixels. Output o lies at o (in - 1) / (out - 1), the
+/// middle where out is 1; input p weighs max(0, 1 - |p - X| / half_width).
 struct DownsampleAxis {
   int in = 1, out = 1;
 

@@ -1,8 +1,9 @@
-// What may run in the same call behind a convolution, and the roles of layers in a fused chain.
+// What may run in the same call behind a convolution, and the roles of layers in a fused
+// chain.
 //
-// The net's plan looks for chains Convolution -> BatchNorm -> Scale -> ReLU (-> Eltwise SUM ->
-// ReLU). It knows layers only by these interfaces (found by dynamic_cast), so a layer of
-// another type joins by implementing one of them.
+// The net's plan looks for chains Convolution -> BatchNorm -> Scale -> ReLU (-> Eltwise
+// SUM -> ReLU). It knows layers only by these interfaces (found by dynamic_cast), so a
+// layer of another type joins by implementing one of them.
 #ifndef CAFFE_BACKEND_EPILOGUE_HPP_
 #define CAFFE_BACKEND_EPILOGUE_HPP_
 
@@ -17,7 +18,7 @@ namespace caffe {
 struct Activation {
   enum Kind { kNone, kReLU, kClip };
   Kind kind = kNone;
-  float slope = 0;          ///< kReLU: factor of negative values
+  float slope = 0;             ///< kReLU: factor of negative values
   float lower = 0, upper = 0;  ///< kClip
   bool operator==(const Activation& o) const {
     return kind == o.kind && slope == o.slope && lower == o.lower && upper == o.upper;
@@ -27,9 +28,9 @@ struct Activation {
 /// top = activation(scale[c] * operator(bottom) + shift[c] + addend).
 template <typename Dtype>
 struct Epilogue {
-  std::vector<double> scale, shift;      ///< empty: identity; else one value a channel
-  std::uint64_t version = 0;             ///< changes whenever scale or shift may have changed
-  const Blob<Dtype>* addend = nullptr;   ///< of the top's shape, or null
+  std::vector<double> scale, shift;  ///< empty: identity; else one value a channel
+  std::uint64_t version = 0;         ///< changes whenever scale or shift may have changed
+  const Blob<Dtype>* addend = nullptr;  ///< of the top's shape, or null
   Activation activation;
 
   bool has_affine() const { return !scale.empty(); }
@@ -41,20 +42,24 @@ struct AffineGradient {
 };
 
 /// A layer that, as configured, is y[c] = a[c] * x[c] + b[c] with constants from its
-/// parameters: BatchNorm with global statistics, Scale and Bias over axis 1 with own blobs.
+/// parameters: BatchNorm with global statistics, Scale and Bias over axis 1 with own
+/// blobs.
 class ChannelAffine {
  public:
   virtual ~ChannelAffine() = default;
   virtual bool is_channel_affine() const = 0;
   /// Sum of the versions of the parameter blobs.
   virtual std::uint64_t affine_version() const = 0;
-  /// Applies the map after (scale, shift): scale <- a * scale, shift <- a * shift + b, in double.
-  virtual void compose_affine(std::vector<double>* scale, std::vector<double>* shift) const = 0;
+  /// Applies the map after (scale, shift): scale <- a * scale, shift <- a * shift + b, in
+  /// double.
+  virtual void compose_affine(std::vector<double>* scale,
+                              std::vector<double>* shift) const = 0;
   /// True if compose_affine_backward is there.
   virtual bool has_affine_backward() const { return false; }
-  /// The adjoint of compose_affine(scale, shift): `gradient` holds the gradients with respect
-  /// to what that call left, and is turned into those with respect to what it was given (the
-  /// arguments); gradients of the layer's own parameters are added to their diffs.
+  /// The adjoint of compose_affine(scale, shift): `gradient` holds the gradients with
+  /// respect to what that call left, and is turned into those with respect to what it was
+  /// given (the arguments); gradients of the layer's own parameters are added to their
+  /// diffs.
   virtual void compose_affine_backward(const std::vector<double>& /*scale*/,
                                        const std::vector<double>& /*shift*/,
                                        AffineGradient* /*gradient*/) {}
@@ -67,7 +72,8 @@ class ActivationRole {
   virtual Activation activation() const = 0;
 };
 
-/// A layer that can run an epilogue in its own call (Convolution; others as they learn to).
+/// A layer that can run an epilogue in its own call (Convolution; others as they learn
+/// to).
 template <typename Dtype>
 class EpilogueHost {
  public:
@@ -86,8 +92,9 @@ class EpilogueHost {
   }
   /// The backward pass of ForwardWithEpilogue: reads top.data and top.diff, and leaves in
   /// top.diff the gradient in front of the activation (which is that of the addend, too).
-  /// Adds to the diffs of the host's parameters as asked for (param_propagate_down), writes
-  /// bottom.diff where `propagate_down` says so, and fills `affine` unless it is null.
+  /// Adds to the diffs of the host's parameters as asked for (param_propagate_down),
+  /// writes bottom.diff where `propagate_down` says so, and fills `affine` unless it is
+  /// null.
   virtual void BackwardWithEpilogue(const std::vector<Blob<Dtype>*>& /*top*/,
                                     const std::vector<bool>& /*propagate_down*/,
                                     const std::vector<Blob<Dtype>*>& /*bottom*/,

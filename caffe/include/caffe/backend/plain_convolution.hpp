@@ -1,4 +1,5 @@
-// The reference convolution: unfolded columns times weights, in strips; depthwise directly.
+// The reference convolution: unfolded columns times weights, in strips; depthwise
+// directly.
 #ifndef CAFFE_BACKEND_PLAIN_CONVOLUTION_HPP_
 #define CAFFE_BACKEND_PLAIN_CONVOLUTION_HPP_
 
@@ -6,12 +7,12 @@
 
 namespace caffe {
 
-/// Works on ONE item of row-major memory, for any number of spatial axes, groups and dilation.
-/// Image and map are the two sides of ConvShape; weights are in Caffe's order.
+/// Works on ONE item of row-major memory, for any number of spatial axes, groups and
+/// dilation. Image and map are the two sides of ConvShape; weights are in Caffe's order.
 ///
-/// Columns of a large image are made for a strip of output rows at a time, so that the buffer
-/// stays within a few megabytes. The general N-d code (other than two spatial axes, or
-/// `force_nd`) unfolds whole.
+/// Columns of a large image are made for a strip of output rows at a time, so that the
+/// buffer stays within a few megabytes. The general N-d code (other than two spatial
+/// axes, or `force_nd`) unfolds whole.
 template <typename Dtype>
 class PlainConvolution {
  public:
@@ -35,10 +36,10 @@ class PlainConvolution {
   void Fold(const Dtype* columns, const Strip& strip, Dtype* image) const;
 
   ConvShape shape_;
-  bool general_ = true;    ///< N-d code
+  bool general_ = true;  ///< N-d code
   bool pointwise_ = false;
-  bool direct_ = false;    ///< depthwise loops
-  std::int64_t column_rows_ = 0;     ///< image channels * taps, all groups
+  bool direct_ = false;           ///< depthwise loops
+  std::int64_t column_rows_ = 0;  ///< image channels * taps, all groups
   std::int64_t map_positions_ = 0, image_positions_ = 0;
 };
 
@@ -50,8 +51,8 @@ template <typename Dtype>
 void depthwise_adjoint(const ConvShape& shape, const Dtype* map, const Dtype* weights,
                        Dtype* image);
 template <typename Dtype>
-void depthwise_weight_gradient(const ConvShape& shape, const Dtype* image, const Dtype* map,
-                               Dtype* weights_diff);
+void depthwise_weight_gradient(const ConvShape& shape, const Dtype* image,
+                               const Dtype* map, Dtype* weights_diff);
 
 }  // namespace caffe
 

@@ -1,7 +1,8 @@
-// Blobs as planes of interleaved channels: one view for the row-major and the blocked layout.
+// Blobs as planes of interleaved channels: one view for the row-major and the blocked
+// layout.
 //
-// An operator that does not mix channels runs the same loop on both: N * C planes of 1 lane, or
-// N * ceil(C / block) planes of `block` lanes.
+// An operator that does not mix channels runs the same loop on both: N * C planes of 1
+// lane, or N * ceil(C / block) planes of `block` lanes.
 #ifndef CAFFE_BACKEND_PLANES_HPP_
 #define CAFFE_BACKEND_PLANES_HPP_
 
@@ -19,9 +20,9 @@ struct Planes {
   int lanes = 1;
 };
 
-/// Whether an operator should take `memory` (data or diff of `blob`) as blocks: it is blocked
-/// already and at least half of the lanes hold channels. (A flow of 2 channels is cheaper
-/// reordered than carried through 16 lanes.)
+/// Whether an operator should take `memory` (data or diff of `blob`) as blocks: it is
+/// blocked already and at least half of the lanes hold channels. (A flow of 2 channels is
+/// cheaper reordered than carried through 16 lanes.)
 template <typename Dtype>
 bool prefers_blocks(const Blob<Dtype>& blob, const SyncedMemory& memory) {
   const BlockedLayout layout = blob.blocked_layout();
@@ -31,7 +32,8 @@ bool prefers_blocks(const Blob<Dtype>& blob, const SyncedMemory& memory) {
 
 /// The contents of `memory`, as blocks or row-major as told.
 template <typename Dtype>
-Planes<const Dtype> read_planes(const Blob<Dtype>& blob, SyncedMemory* memory, bool blocked) {
+Planes<const Dtype> read_planes(const Blob<Dtype>& blob, SyncedMemory* memory,
+                                bool blocked) {
   if constexpr (std::is_same<Dtype, float>::value) {
     if (blocked) {
       const BlockedLayout layout = blob.blocked_layout();
@@ -42,14 +44,15 @@ Planes<const Dtype> read_planes(const Blob<Dtype>& blob, SyncedMemory* memory, b
   return {static_cast<const Dtype*>(memory->cpu_data()), blob.count(0, 2), 1};
 }
 
-/// Memory to be overwritten completely, lanes beyond the last channel (with zeros) included.
+/// Memory to be overwritten completely, lanes beyond the last channel (with zeros)
+/// included.
 template <typename Dtype>
 Planes<Dtype> write_planes(const Blob<Dtype>& blob, SyncedMemory* memory, bool blocked) {
   if constexpr (std::is_same<Dtype, float>::value) {
     if (blocked) {
       const BlockedLayout layout = blob.blocked_layout();
-      return {memory->mutable_blocked_data(layout), std::int64_t{layout.num} * layout.blocks(),
-              layout.block};
+      return {memory->mutable_blocked_data(layout),
+              std::int64_t{layout.num} * layout.blocks(), layout.block};
     }
   }
   return {static_cast<Dtype*>(memory->mutable_cpu_data()), blob.count(0, 2), 1};

@@ -12,8 +12,8 @@ struct PoolShape {
   int height = 0, width = 0, pooled_height = 0, pooled_width = 0;
   int kernel_h = 0, kernel_w = 0, stride_h = 1, stride_w = 1, pad_h = 0, pad_w = 0;
 
-  /// One axis of a window: the part inside the image, and the length that counts for averages
-  /// (padding counts, but only up to size + pad).
+  /// One axis of a window: the part inside the image, and the length that counts for
+  /// averages (padding counts, but only up to size + pad).
   struct Span {
     int begin, end, counted;
     bool empty() const { return begin >= end; }
@@ -29,12 +29,12 @@ struct PoolShape {
   std::int64_t pooled_plane() const { return std::int64_t{pooled_height} * pooled_width; }
 };
 
-/// `planes` planes of `lanes` interleaved channels each (1: row-major; the block of a blocked
-/// layout otherwise, in float). `mask` gets y * width + x of the first maximum in row-major order, -1
-/// where the window holds none; it may be null.
+/// `planes` planes of `lanes` interleaved channels each (1: row-major; the block of a
+/// blocked layout otherwise, in float). `mask` gets y * width + x of the first maximum in
+/// row-major order, -1 where the window holds none; it may be null.
 template <typename Dtype>
-void max_pool_forward(const PoolShape& shape, std::int64_t planes, int lanes, const Dtype* in,
-                      Dtype* out, int* mask);
+void max_pool_forward(const PoolShape& shape, std::int64_t planes, int lanes,
+                      const Dtype* in, Dtype* out, int* mask);
 /// Overwrites in_diff.
 template <typename Dtype>
 void max_pool_backward(const PoolShape& shape, std::int64_t planes, int lanes,

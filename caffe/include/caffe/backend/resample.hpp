@@ -1,4 +1,5 @@
-// Resizing of planes: where an output pixel lies in the input, and which pixels it weighs.
+// Resizing of planes: where an output pixel lies in the input, and which pixels it
+// weighs.
 #ifndef CAFFE_BACKEND_RESAMPLE_HPP_
 #define CAFFE_BACKEND_RESAMPLE_HPP_
 
@@ -12,9 +13,10 @@ namespace caffe {
 
 /// One axis of a resize from `in` to `out` pixels, with half-pixel centres.
 ///
-/// Output o lies at X = (o + 1/2) in / out - 1/2 and is sum_p kappa((p - X) / stretch) I[p] over
-/// the pixels p inside the image, divided by the sum of these weights (borders are left out,
-/// not repeated). `stretch` widens the kernel by the scale where an antialiased axis shrinks.
+/// Output o lies at X = (o + 1/2) in / out - 1/2 and is sum_p kappa((p - X) / stretch)
+/// I[p] over the pixels p inside the image, divided by the sum of these weights (borders
+/// are left out, not repeated). `stretch` widens the kernel by the scale where an
+/// antialiased axis shrinks.
 struct ResampleAxis {
   enum Kernel { kNearest, kLinear, kCubic };
 
@@ -58,7 +60,8 @@ struct ResampleAxis {
   }
 };
 
-/// A matrix of contiguous rows: out[o] = sum_k weight[o][k] in[first[o] + k], k < length[o].
+/// A matrix of contiguous rows: out[o] = sum_k weight[o][k] in[first[o] + k], k <
+/// length[o].
 template <typename Dtype>
 struct ResampleTaps {
   int in = 0, out = 0, most = 0;
@@ -78,7 +81,8 @@ struct ResampleTaps {
   void FindRuns();
 };
 
-/// out = rows (x) columns applied to every plane of `in`; lanes must agree. Overwrites `out`.
+/// out = rows (x) columns applied to every plane of `in`; lanes must agree. Overwrites
+/// `out`.
 template <typename Dtype>
 void resample_planes(const ResampleTaps<Dtype>& rows, const ResampleTaps<Dtype>& columns,
                      Planes<const Dtype> in, Planes<Dtype> out);

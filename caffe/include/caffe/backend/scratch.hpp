@@ -6,13 +6,14 @@
 
 namespace caffe {
 
-/// Memory of at least `bytes`, aligned to 64, contents undefined; valid until the next call on
-/// the same thread. An operator asks once for all that it needs in one pass.
+/// Memory of at least `bytes`, aligned to 64, contents undefined; valid until the next
+/// call on the same thread. An operator asks once for all that it needs in one pass.
 void* scratch_memory(std::size_t bytes);
 /// Gives the calling thread's buffer back to the system.
 void release_scratch_memory();
 
-/// Memory that an operator keeps (packed weights): aligned, not zeroed when it is made smaller.
+/// Memory that an operator keeps (packed weights): aligned, not zeroed when it is made
+/// smaller.
 class HostBuffer {
  public:
   HostBuffer() = default;

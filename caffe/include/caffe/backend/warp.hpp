@@ -1,4 +1,5 @@
-// Warping by a flow: where each output pixel lies in the image, and which pixels it weighs.
+// Warping by a flow: where each output pixel lies in the image, and which pixels it
+// weighs.
 #ifndef CAFFE_BACKEND_WARP_HPP_
 #define CAFFE_BACKEND_WARP_HPP_
 
@@ -8,13 +9,14 @@ namespace caffe {
 
 /// Which published layer's rules hold.
 enum class WarpRule {
-  kFlowWarp,  ///< relative flow; inside: 0 <= X < W; the border pixel repeats beyond its centre
+  kFlowWarp,  ///< relative flow; inside: 0 <= X < W; the border pixel repeats beyond its
+              ///< centre
   kRelative,  ///< PWC-Net: relative flow; inside: 0 <= X <= W - 1
   kAbsolute,  ///< LiteFlowNet: positions; a neighbour outside counts as 0
 };
 
-/// The sample of one output pixel: value = sum_k weight[k] I[index[k]] over four corners, and the
-/// derivatives of that by X and Y as sums over corners of their own.
+/// The sample of one output pixel: value = sum_k weight[k] I[index[k]] over four corners,
+/// and the derivatives of that by X and Y as sums over corners of their own.
 template <typename Dtype>
 struct WarpSample {
   bool inside;
@@ -68,7 +70,8 @@ struct WarpShape {
   bool shares_corners() const { return rule != WarpRule::kRelative; }
 
  private:
-  /// One axis: the two pixels, the share of the second, and the pixels and factor of the slope.
+  /// One axis: the two pixels, the share of the second, and the pixels and factor of the
+  /// slope.
   template <typename Dtype>
   struct Side {
     int first, second, slope_first, slope_second;
@@ -96,12 +99,14 @@ struct WarpShape {
   }
 };
 
-/// top (N, C, H', W') = image (N, C, H, W) at flow (N, 2, H', W'); `fill` where that is outside.
+/// top (N, C, H', W') = image (N, C, H, W) at flow (N, 2, H', W'); `fill` where that is
+/// outside.
 template <typename Dtype>
 void warp_forward(const WarpShape& shape, Dtype fill, const Blob<Dtype>& image,
                   const Blob<Dtype>& flow, Blob<Dtype>* top);
 
-/// image diff from top diff (overwritten); the order of summation does not depend on threads.
+/// image diff from top diff (overwritten); the order of summation does not depend on
+/// threads.
 template <typename Dtype>
 void warp_backward_image(const WarpShape& shape, const Blob<Dtype>& top,
                          const Blob<Dtype>& flow, Blob<Dtype>* image);

@@ -1,5 +1,5 @@
-// What Convolution and Deconvolution share: geometry, parameters, and the products by which
-// other people's convolution layers compute.
+// What Convolution and Deconvolution share: geometry, parameters, and the products by
+// which other people's convolution layers compute.
 #ifndef CAFFE_BASE_CONVOLUTION_LAYER_HPP_
 #define CAFFE_BASE_CONVOLUTION_LAYER_HPP_
 
@@ -26,16 +26,17 @@ ConvGeometry read_conv_geometry(const ConvolutionParameter& param, int spatial_a
 /// Parameters: blobs_[0] weights (O, C/g, k...), for reverse_dimensions (C, O/g, k...);
 /// blobs_[1] bias (O), with bias_term.
 ///
-/// differs: a kernel larger than the padded input, a stride or dilation of 0, and an empty
-/// deconvolution output are errors. `skip_im2col` is accepted and ignored: columns are made
-/// in strips and not kept.
+/// differs: a kernel larger than the padded input, a stride or dilation of 0, and an
+/// empty deconvolution output are errors. `skip_im2col` is accepted and ignored: columns
+/// are made in strips and not kept.
 template <typename Dtype>
 class BaseConvolutionLayer : public Layer<Dtype> {
  public:
   explicit BaseConvolutionLayer(const LayerParameter& param) : Layer<Dtype>(param) {}
   void LayerSetUp(const vector<Blob<Dtype>*>& bottom,
                   const vector<Blob<Dtype>*>& top) override;
-  void Reshape(const vector<Blob<Dtype>*>& bottom, const vector<Blob<Dtype>*>& top) override;
+  void Reshape(const vector<Blob<Dtype>*>& bottom,
+               const vector<Blob<Dtype>*>& top) override;
 
   int MinBottomBlobs() const override { return 1; }
   int MinTopBlobs() const override { return 1; }
@@ -45,8 +46,9 @@ class BaseConvolutionLayer : public Layer<Dtype> {
   string kernel_name() const;
 
  protected:
-  // One item each. "input" and "output" are those of the convolution that has these weights:
-  // a Deconvolution's forward is backward_cpu_gemm. Weight and bias products ADD.
+  // One item each. "input" and "output" are those of the convolution that has these
+  // weights: a Deconvolution's forward is backward_cpu_gemm. Weight and bias products
+  // ADD.
   void forward_cpu_gemm(const Dtype* input, const Dtype* weights, Dtype* output,
                         bool skip_im2col = false);
   void forward_cpu_bias(Dtype* output, const Dtype* bias);

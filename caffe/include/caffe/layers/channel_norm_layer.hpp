@@ -9,8 +9,8 @@
 
 namespace caffe {
 
-/// Bottom (N, C, H, W), top (N, 1, H, W): y = sqrt(sum_c x[c]^2); dx[c] = dy x[c] / (y + 1e-9), so
-/// 0 where all channels are 0.
+/// Bottom (N, C, H, W), top (N, 1, H, W): y = sqrt(sum_c x[c]^2); dx[c] = dy x[c] / (y +
+/// 1e-9), so 0 where all channels are 0.
 ///
 /// From FlowNet2 and LiteFlowNet (facts: layers_flow.md 5.1).
 template <typename Dtype>

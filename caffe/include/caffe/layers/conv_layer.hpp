@@ -14,9 +14,9 @@ namespace caffe {
 
 /// y[o, q] = b[o] + sum over c, k of W[o, c, k] * x[c, q * stride - pad + k * dilation]
 ///
-/// bottom (..., C, d...) -> top (..., O, floor((d + 2 pad - extent) / stride) + 1, ...), with
-/// extent = dilation * (kernel - 1) + 1. Several bottoms share the parameters.
-/// In float with two spatial axes a fast kernel runs; `engine: CAFFE` keeps the plain code.
+/// bottom (..., C, d...) -> top (..., O, floor((d + 2 pad - extent) / stride) + 1, ...),
+/// with extent = dilation * (kernel - 1) + 1. Several bottoms share the parameters. In
+/// float with two spatial axes a fast kernel runs; `engine: CAFFE` keeps the plain code.
 template <typename Dtype>
 class ConvolutionLayer : public BaseConvolutionLayer<Dtype>, public EpilogueHost<Dtype> {
  public:

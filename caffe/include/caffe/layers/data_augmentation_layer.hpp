@@ -10,21 +10,22 @@
 
 namespace caffe {
 
-/// Bottom (N, C, H, W); top 0 (N, C, crop_height, crop_width), or like the bottom where no crop is
-/// given; top 1, if there, (N, 42, 1, 1): the coefficients of "unchanged", zeros.
+/// Bottom (N, C, H, W); top 0 (N, C, crop_height, crop_width), or like the bottom where
+/// no crop is given; top 1, if there, (N, 42, 1, 1): the coefficients of "unchanged",
+/// zeros.
 ///
-/// With a crop pixel (x, y) is fetched at X = min(x + (W - cw) / 2, W - 1.05), Y likewise, by
-/// bilinear interpolation: the last column and row are blended even where nothing is cropped,
-/// and odd margins interpolate (published weights have seen it so).
-/// Mean: with recompute_mean R > 0 the parameters hold [0] the count of passes, [1] the mean image
-/// (1, C, ch, cw), [2] the channel means (1, C, 1, 1); while the count is at most R they follow
-/// the images, in TEST too; [1] (mean_per_pixel) or [2] is subtracted. R = 0 with three `mean`
-/// values and mean_per_pixel false: these are subtracted. The count rises by 1 a pass.
-/// No gradient: the diff is 0.
+/// With a crop pixel (x, y) is fetched at X = min(x + (W - cw) / 2, W - 1.05), Y
+/// likewise, by bilinear interpolation: the last column and row are blended even where
+/// nothing is cropped, and odd margins interpolate (published weights have seen it so).
+/// Mean: with recompute_mean R > 0 the parameters hold [0] the count of passes, [1] the
+/// mean image (1, C, ch, cw), [2] the channel means (1, C, 1, 1); while the count is at
+/// most R they follow the images, in TEST too; [1] (mean_per_pixel) or [2] is subtracted.
+/// R = 0 with three `mean` values and mean_per_pixel false: these are subtracted. The
+/// count rises by 1 a pass. No gradient: the diff is 0.
 ///
 /// From the flow forks (facts: layers_flow.md 6.4).
-/// differs: random augmentation and a second bottom of coefficients are refused (not written yet);
-/// reshaping does not restart the count.
+/// differs: random augmentation and a second bottom of coefficients are refused (not
+/// written yet); reshaping does not restart the count.
 template <typename Dtype>
 class DataAugmentationLayer : public Layer<Dtype> {
  public:
@@ -41,8 +42,8 @@ class DataAugmentationLayer : public Layer<Dtype> {
   int MaxTopBlobs() const override { return 2; }
   bool AllowBackward() const override { return false; }
 
-  /// Weights of a net of another size fit: the channel means come from the file, or from its
-  /// mean image.
+  /// Weights of a net of another size fit: the channel means come from the file, or from
+  /// its mean image.
   bool DoesUseCustomCopyBlobs() const override { return true; }
   void CustomCopyBlobs(const vector<Blob<float>*>& source) override;
 

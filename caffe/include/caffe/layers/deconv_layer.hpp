@@ -11,10 +11,11 @@
 
 namespace caffe {
 
-/// y[o, t] = b[o] + sum of W[c, o, k] * x[c, q] over all t = q * stride - pad + k * dilation
+/// y[o, t] = b[o] + sum of W[c, o, k] * x[c, q] over all t = q * stride - pad + k *
+/// dilation
 ///
-/// bottom (..., C, d...) -> top (..., O, stride * (d - 1) + extent - 2 pad, ...). Weights are
-/// (C, O / group, k...): input channels first.
+/// bottom (..., C, d...) -> top (..., O, stride * (d - 1) + extent - 2 pad, ...). Weights
+/// are (C, O / group, k...): input channels first.
 template <typename Dtype>
 class DeconvolutionLayer : public BaseConvolutionLayer<Dtype> {
  public:

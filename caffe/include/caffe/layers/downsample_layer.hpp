@@ -10,16 +10,16 @@
 
 namespace caffe {
 
-/// Bottom 0 (N, C, H, W); top (N, C, H', W'), H', W' from downsample_param or bottom 1 (its values
-/// are not used).
+/// Bottom 0 (N, C, H, W); top (N, C, H', W'), H', W' from downsample_param or bottom 1
+/// (its values are not used).
 ///
-/// Over the pixels around the corner-aligned position, weighted by a tent as wide as the scale
-/// (DownsampleAxis): top = (sum of known g x) / (sum of known g); NaN where the weight of unknown
-/// (NaN) pixels exceeds half of that of known ones, or none is known.
+/// Over the pixels around the corner-aligned position, weighted by a tent as wide as the
+/// scale (DownsampleAxis): top = (sum of known g x) / (sum of known g); NaN where the
+/// weight of unknown (NaN) pixels exceeds half of that of known ones, or none is known.
 ///
 /// From the flow forks (facts: layers_flow.md 3.2).
-/// differs: has a gradient, dx = sum dy g / (sum of known g) at known pixels; works to and from
-/// one pixel; equal sizes are copied, not shared.
+/// differs: has a gradient, dx = sum dy g / (sum of known g) at known pixels; works to
+/// and from one pixel; equal sizes are copied, not shared.
 template <typename Dtype>
 class DownsampleLayer : public Layer<Dtype> {
  public:
@@ -33,7 +33,9 @@ class DownsampleLayer : public Layer<Dtype> {
   int MinBottomBlobs() const override { return 1; }
   int MaxBottomBlobs() const override { return 2; }
   int ExactNumTopBlobs() const override { return 1; }
-  bool AllowForceBackward(const int bottom_index) const override { return bottom_index == 0; }
+  bool AllowForceBackward(const int bottom_index) const override {
+    return bottom_index == 0;
+  }
 
  protected:
   void Forward_cpu(const vector<Blob<Dtype>*>& bottom,

@@ -10,12 +10,13 @@
 
 namespace caffe {
 
-/// Bottoms: image (N, C, H, W) and flow (N, 2, H, W) in pixels of this grid (u, v); top like the
-/// image: top[c, y, x] = image[c, y + v, x + u], bilinear.
+/// Bottoms: image (N, C, H, W) and flow (N, 2, H, W) in pixels of this grid (u, v); top
+/// like the image: top[c, y, x] = image[c, y + v, x + u], bilinear.
 ///
-/// Inside is 0 <= x + u < W and 0 <= y + v < H: beyond the centre of the last column or row that
-/// one repeats. Outside, and where the flow is NaN: flow_warp_param.fill_value (0 or NaN), and
-/// no gradient. At whole positions the flow's gradient is the right-hand derivative.
+/// Inside is 0 <= x + u < W and 0 <= y + v < H: beyond the centre of the last column or
+/// row that one repeats. Outside, and where the flow is NaN: flow_warp_param.fill_value
+/// (0 or NaN), and no gradient. At whole positions the flow's gradient is the right-hand
+/// derivative.
 ///
 /// From FlowNet2 (facts: layers_flow.md 2.1).
 template <typename Dtype>

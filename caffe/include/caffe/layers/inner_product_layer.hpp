@@ -10,7 +10,8 @@
 
 namespace caffe {
 
-/// Y = X W^T + b, with X the bottom as (M, K), M the axes before `axis`, K those from it on.
+/// Y = X W^T + b, with X the bottom as (M, K), M the axes before `axis`, K those from it
+/// on.
 ///
 /// blobs_[0]: weights (num_output, K), with `transpose` (K, num_output); blobs_[1]: bias
 /// (num_output), with bias_term. top: (d_0, ..., d_{axis-1}, num_output).
@@ -21,7 +22,8 @@ class InnerProductLayer : public Layer<Dtype> {
   explicit InnerProductLayer(const LayerParameter& param) : Layer<Dtype>(param) {}
   void LayerSetUp(const vector<Blob<Dtype>*>& bottom,
                   const vector<Blob<Dtype>*>& top) override;
-  void Reshape(const vector<Blob<Dtype>*>& bottom, const vector<Blob<Dtype>*>& top) override;
+  void Reshape(const vector<Blob<Dtype>*>& bottom,
+               const vector<Blob<Dtype>*>& top) override;
 
   const char* type() const override { return "InnerProduct"; }
   int ExactNumBottomBlobs() const override { return 1; }

@@ -9,18 +9,20 @@
 
 namespace caffe {
 
-/// One bottom d or two bottoms a, b of equal shape, d = a - b (N, C, H, W); top: one number.
-/// Entries where d is NaN are left out: d = 0 and no gradient there.
+/// One bottom d or two bottoms a, b of equal shape, d = a - b (N, C, H, W); top: one
+/// number. Entries where d is NaN are left out: d = 0 and no gradient there.
 ///
 /// Default: L = 1/Z sum |d|; differences smaller than `plateau` are left out.
 /// l2_per_location: L = 1/Z sum over n, y, x of (s + epsilon)^power, s = omega sum_c d^2,
-/// omega = 1/C with l2_prescale_by_channels, else 1; places with s < plateau^2 count as s = 0,
-/// without gradient. (Places of unknown truth add epsilon^power each: the published losses.)
-/// Z = N, or with normalize_by_num_entries the number of entries that are not NaN, divided by C.
+/// omega = 1/C with l2_prescale_by_channels, else 1; places with s < plateau^2 count as s
+/// = 0, without gradient. (Places of unknown truth add epsilon^power each: the published
+/// losses.) Z = N, or with normalize_by_num_entries the number of entries that are not
+/// NaN, divided by C.
 ///
 /// From the flow forks (facts: layers_flow.md 4.1).
-/// differs: the derivative of |d| at 0 is 0 (there -1); with one bottom NaN stays in the bottom;
-/// without any known entry loss and gradient are 0 under normalize_by_num_entries (there NaN).
+/// differs: the derivative of |d| at 0 is 0 (there -1); with one bottom NaN stays in the
+/// bottom; without any known entry loss and gradient are 0 under normalize_by_num_entries
+/// (there NaN).
 template <typename Dtype>
 class L1LossLayer : public LossLayer<Dtype> {
  public:

@@ -13,8 +13,10 @@ namespace caffe {
 
 /// ACROSS_CHANNELS: s_c = k + alpha / n * sum of x_j^2 over |j - c| <= (n - 1) / 2,
 ///                  y_c = x_c * s_c^-beta.
-/// WITHIN_CHANNEL:  y = x * (shift + alpha * average of x^2 over n x n)^-beta; `shift` is 1
-///                  unless given (LiteFlowNet), the average divides by n^2 at borders too.
+/// WITHIN_CHANNEL:  y = x * (shift + alpha * average of x^2 over n x n)^-beta; `shift` is
+/// 1
+///                  unless given (LiteFlowNet), the average divides by n^2 at borders
+///                  too.
 /// n = local_size, odd. Not in place.
 template <typename Dtype>
 class LRNLayer : public Layer<Dtype> {
@@ -22,7 +24,8 @@ class LRNLayer : public Layer<Dtype> {
   explicit LRNLayer(const LayerParameter& param) : Layer<Dtype>(param) {}
   void LayerSetUp(const vector<Blob<Dtype>*>& bottom,
                   const vector<Blob<Dtype>*>& top) override;
-  void Reshape(const vector<Blob<Dtype>*>& bottom, const vector<Blob<Dtype>*>& top) override;
+  void Reshape(const vector<Blob<Dtype>*>& bottom,
+               const vector<Blob<Dtype>*>& top) override;
 
   const char* type() const override { return "LRN"; }
   int ExactNumBottomBlobs() const override { return 1; }

@@ -11,24 +11,26 @@
 
 namespace caffe {
 
-/// bottom (N, C, H, W) -> top (N, C, P_h, P_w), P = ceil((H + 2 pad - kernel) / stride) + 1
-/// (floor with round_mode FLOOR), and one less where, with any padding, the last window would
-/// start beyond the image. A second top of MAX holds y * W + x of each maximum.
+/// bottom (N, C, H, W) -> top (N, C, P_h, P_w), P = ceil((H + 2 pad - kernel) / stride) +
+/// 1 (floor with round_mode FLOOR), and one less where, with any padding, the last window
+/// would start beyond the image. A second top of MAX holds y * W + x of each maximum.
 ///
-/// MAX: first maximum in row-major order. AVE: divides by the window clipped at size + pad.
-/// STOCHASTIC (values >= 0): TRAIN draws an element with probability proportional to its value,
-/// TEST gives sum x^2 / sum x.
+/// MAX: first maximum in row-major order. AVE: divides by the window clipped at size +
+/// pad. STOCHASTIC (values >= 0): TRAIN draws an element with probability proportional to
+/// its value, TEST gives sum x^2 / sum x.
 ///
-/// differs: an empty window (kernel < stride at the border) gives 0 and passes no gradient
-/// (BVLC: -FLT_MAX, a write out of bounds); a stride of 0 is an error; STOCHASTIC runs on the
-/// CPU; its backward in the TEST phase is the derivative of the TEST formula.
+/// differs: an empty window (kernel < stride at the border) gives 0 and passes no
+/// gradient (BVLC: -FLT_MAX, a write out of bounds); a stride of 0 is an error;
+/// STOCHASTIC runs on the CPU; its backward in the TEST phase is the derivative of the
+/// TEST formula.
 template <typename Dtype>
 class PoolingLayer : public Layer<Dtype> {
  public:
   explicit PoolingLayer(const LayerParameter& param) : Layer<Dtype>(param) {}
   void LayerSetUp(const vector<Blob<Dtype>*>& bottom,
                   const vector<Blob<Dtype>*>& top) override;
-  void Reshape(const vector<Blob<Dtype>*>& bottom, const vector<Blob<Dtype>*>& top) override;
+  void Reshape(const vector<Blob<Dtype>*>& bottom,
+               const vector<Blob<Dtype>*>& top) override;
 
   const char* type() const override { return "Pooling"; }
   int ExactNumBottomBlobs() const override { return 1; }
@@ -60,12 +62,14 @@ class PoolingLayer : public Layer<Dtype> {
   PoolShape Shape() const;
   string Where() const;
   bool RunsBlocked(const Blob<Dtype>& blob, const SyncedMemory& memory) const;
-  void ForwardMax(const Blob<Dtype>& bottom, const vector<Blob<Dtype>*>& top, bool with_mask);
+  void ForwardMax(const Blob<Dtype>& bottom, const vector<Blob<Dtype>*>& top,
+                  bool with_mask);
   void BackwardMax(const Blob<Dtype>& top, Blob<Dtype>* bottom);
   void ForwardStochastic(const Blob<Dtype>& bottom, Blob<Dtype>* top);
   void BackwardStochastic(const Blob<Dtype>& top, Blob<Dtype>* bottom);
 
-  // Index of each maximum (or pick) in the layout in which it was found; lanes 1: row-major.
+  // Index of each maximum (or pick) in the layout in which it was found; lanes 1:
+  // row-major.
   vector<int> mask_;
   int mask_lanes_ = 1;
 };

@@ -10,16 +10,16 @@
 
 namespace caffe {
 
-/// Bottom 0 (N, C, H, W); top (N, C, H', W'), where H', W' are resample_param's height and width
-/// or, with a second bottom, that bottom's (its values are not used).
+/// Bottom 0 (N, C, H, W); top (N, C, H', W'), where H', W' are resample_param's height
+/// and width or, with a second bottom, that bottom's (its values are not used).
 ///
 /// top[y, x] = sum_{s, p} w bottom[s, p] / sum w over the pixels inside the image,
-/// w = kappa((s - Y) / fy) kappa((p - X) / fx), X = (x + 1/2) W / W' - 1/2; fx = max(1, W / W')
-/// with `antialias`, else 1. NEAREST: the pixel at the rounded position.
+/// w = kappa((s - Y) / fy) kappa((p - X) / fx), X = (x + 1/2) W / W' - 1/2; fx = max(1, W
+/// / W') with `antialias`, else 1. NEAREST: the pixel at the rounded position.
 ///
 /// From the flow forks (facts: layers_flow.md 3.1).
-/// differs: the forks exchange the offsets of x and y where the scales differ, have no gradient,
-/// and narrow the kernel on an axis that grows while the other one shrinks.
+/// differs: the forks exchange the offsets of x and y where the scales differ, have no
+/// gradient, and narrow the kernel on an axis that grows while the other one shrinks.
 template <typename Dtype>
 class ResampleLayer : public Layer<Dtype> {
  public:
@@ -33,7 +33,9 @@ class ResampleLayer : public Layer<Dtype> {
   int MinBottomBlobs() const override { return 1; }
   int MaxBottomBlobs() const override { return 2; }
   int ExactNumTopBlobs() const override { return 1; }
-  bool AllowForceBackward(const int bottom_index) const override { return bottom_index == 0; }
+  bool AllowForceBackward(const int bottom_index) const override {
+    return bottom_index == 0;
+  }
 
  protected:
   void Forward_cpu(const vector<Blob<Dtype>*>& bottom,

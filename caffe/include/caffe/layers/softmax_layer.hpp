@@ -15,7 +15,8 @@ template <typename Dtype>
 class SoftmaxLayer : public Layer<Dtype> {
  public:
   explicit SoftmaxLayer(const LayerParameter& param) : Layer<Dtype>(param) {}
-  void Reshape(const vector<Blob<Dtype>*>& bottom, const vector<Blob<Dtype>*>& top) override;
+  void Reshape(const vector<Blob<Dtype>*>& bottom,
+               const vector<Blob<Dtype>*>& top) override;
 
   const char* type() const override { return "Softmax"; }
   int ExactNumBottomBlobs() const override { return 1; }

@@ -1,4 +1,5 @@
-// Warp: fetches an image at positions that PWC-Net gives as a flow, LiteFlowNet as coordinates.
+// Warp: fetches an image at positions that PWC-Net gives as a flow, LiteFlowNet as
+// coordinates.
 #ifndef CAFFE_WARP_LAYER_HPP_
 #define CAFFE_WARP_LAYER_HPP_
 
@@ -10,13 +11,14 @@
 
 namespace caffe {
 
-/// Bottoms: image (N, C, H, W) and flow or coordinates (N, 2, H', W'); top (N, C, H', W').
-/// `warp_param.coordinates` tells which; AUTO, which the net resolves, is RELATIVE elsewhere.
+/// Bottoms: image (N, C, H, W) and flow or coordinates (N, 2, H', W'); top (N, C, H',
+/// W'). `warp_param.coordinates` tells which; AUTO, which the net resolves, is RELATIVE
+/// elsewhere.
 ///
-/// RELATIVE (PWC-Net): H' = H, W' = W, X = x + u, Y = y + v, bilinear; 0 unless 0 <= X <= W - 1
-/// and 0 <= Y <= H - 1. On a whole X the derivative by u is the mean of the one-sided ones.
-/// ABSOLUTE (LiteFlowNet): X = u, Y = v; each of the four neighbours that is outside counts as 0.
-/// NaN positions give 0 in both.
+/// RELATIVE (PWC-Net): H' = H, W' = W, X = x + u, Y = y + v, bilinear; 0 unless 0 <= X <=
+/// W - 1 and 0 <= Y <= H - 1. On a whole X the derivative by u is the mean of the
+/// one-sided ones. ABSOLUTE (LiteFlowNet): X = u, Y = v; each of the four neighbours that
+/// is outside counts as 0. NaN positions give 0 in both.
 ///
 /// From the forks (facts: layers_flow.md 2.2 to 2.4).
 template <typename Dtype>

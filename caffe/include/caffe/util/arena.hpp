@@ -1,5 +1,6 @@
-// Host memory: page-friendly allocation with a guard against asking for more than there is,
-// and a pool from which blobs of a `keep` net draw and to which they return their memory.
+// Host memory: page-friendly allocation with a guard against asking for more than there
+// is, and a pool from which blobs of a `keep` net draw and to which they return their
+// memory.
 #ifndef CAFFE_UTIL_ARENA_HPP_
 #define CAFFE_UTIL_ARENA_HPP_
 
@@ -17,8 +18,9 @@ namespace caffe {
 void* allocate_host(std::size_t bytes);
 void free_host(void* pointer, std::size_t bytes);
 
-/// One address range shared by buffers whose lives do not overlap: best fit, neighbours are
-/// joined again on release. Grows by chunks; gives memory back to the system when destroyed.
+/// One address range shared by buffers whose lives do not overlap: best fit, neighbours
+/// are joined again on release. Grows by chunks; gives memory back to the system when
+/// destroyed.
 class Arena {
  public:
   Arena() = default;

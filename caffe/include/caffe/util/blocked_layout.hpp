@@ -1,8 +1,8 @@
 // The channel-blocked layout that CPU back-ends leave activations in, and its reorders.
 //
 // A blob of shape N x C x spatial is stored as N x ceil(C/block) x spatial x block: the
-// channels of a block are innermost (oneDNN calls it nChw16c, nChw8c). Lanes beyond C in the
-// last block are always zero.
+// channels of a block are innermost (oneDNN calls it nChw16c, nChw8c). Lanes beyond C in
+// the last block are always zero.
 #ifndef CAFFE_UTIL_BLOCKED_LAYOUT_HPP_
 #define CAFFE_UTIL_BLOCKED_LAYOUT_HPP_
 
@@ -27,13 +27,14 @@ struct BlockedLayout {
   int tail_lanes() const { return blocks() * block - channels; }
   bool valid() const { return block > 0; }
   bool operator==(const BlockedLayout& o) const {
-    return num == o.num && channels == o.channels && spatial == o.spatial && block == o.block;
+    return num == o.num && channels == o.channels && spatial == o.spatial &&
+           block == o.block;
   }
   bool operator!=(const BlockedLayout& o) const { return !(*this == o); }
 };
 
-/// The block size that this processor's kernels want: 16 with AVX-512, 8 with AVX2, else 0
-/// (no blocked layouts).
+/// The block size that this processor's kernels want: 16 with AVX-512, 8 with AVX2, else
+/// 0 (no blocked layouts).
 int native_channel_block();
 
 /// Row-major N x C x spatial -> blocked; zeroes the tail lanes. Threaded.

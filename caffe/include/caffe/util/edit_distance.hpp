@@ -11,7 +11,8 @@ namespace caffe {
 int edit_distance(const std::string& a, const std::string& b);
 /// Up to `most` candidates near `name`, nearest first; none if nothing is similar.
 std::vector<std::string> nearest_names(const std::string& name,
-                                       const std::vector<std::string>& candidates, int most);
+                                       const std::vector<std::string>& candidates,
+                                       int most);
 
 }  // namespace caffe
 

@@ -1,7 +1,8 @@
-// Logging and checks under glog's names. A failed check throws caffe::Error; nothing aborts.
+// Logging and checks under glog's names. A failed check throws caffe::Error; nothing
+// aborts.
 //
-// differs: glog ends the process on LOG(FATAL) and on a failed CHECK. Here both throw, from
-// an operator and not from a destructor, so an error can always be caught.
+// differs: glog ends the process on LOG(FATAL) and on a failed CHECK. Here both throw,
+// from an operator and not from a destructor, so an error can always be caught.
 #ifndef CAFFE_UTIL_LOGGING_HPP_
 #define CAFFE_UTIL_LOGGING_HPP_
 
@@ -20,7 +21,8 @@ class Error : public std::runtime_error {
   enum Kind { kGeneric, kValue, kKey, kIndex, kFileNotFound, kMemory, kInterrupted };
 
   explicit Error(const std::string& message, Kind kind = kGeneric);
-  Error(const std::string& file, int line, const std::string& message, Kind kind = kGeneric);
+  Error(const std::string& file, int line, const std::string& message,
+        Kind kind = kGeneric);
 
   const char* what() const noexcept override { return text_.c_str(); }
   Kind kind() const { return kind_; }
@@ -28,7 +30,8 @@ class Error : public std::runtime_error {
   const std::string& message() const { return message_; }
   const std::string& file() const { return file_; }
   int line() const { return line_; }
-  /// Appends where it happened ("layer 'conv1' (Convolution), bottom 'data' 1 3 8 8 (192)").
+  /// Appends where it happened ("layer 'conv1' (Convolution), bottom 'data' 1 3 8 8
+  /// (192)").
   void AddContext(const std::string& context);
 
  private:
@@ -41,11 +44,13 @@ class Error : public std::runtime_error {
 
 enum LogSeverity { LOG_INFO = 0, LOG_WARNING = 1, LOG_ERROR = 2, LOG_FATAL = 3 };
 
-/// Messages below this level are not written. Start value: GLOG_minloglevel, else WARNING.
+/// Messages below this level are not written. Start value: GLOG_minloglevel, else
+/// WARNING.
 int MinLogLevel();
 void SetMinLogLevel(int level);
 /// Where messages go: nullptr restores stderr. The sink may be called from any thread.
-using LogSink = void (*)(LogSeverity, const char* file, int line, const std::string& text);
+using LogSink = void (*)(LogSeverity, const char* file, int line,
+                         const std::string& text);
 void SetLogSink(LogSink sink);
 
 namespace internal {
@@ -110,7 +115,8 @@ struct Voidify {
 class CheckResult {
  public:
   CheckResult() = default;
-  explicit CheckResult(std::unique_ptr<MessageStream> message) : message_(std::move(message)) {}
+  explicit CheckResult(std::unique_ptr<MessageStream> message)
+      : message_(std::move(message)) {}
   explicit operator bool() const { return message_ != nullptr; }
   MessageStream& stream() { return *message_; }
 
@@ -127,11 +133,11 @@ CheckResult CheckFailed(const A& a, const B& b, const char* text) {
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wsign-compare"
-#define CAFFE_DEFINE_CHECK_OP(name, op)                                       \
-  template <typename A, typename B>                                           \
-  inline CheckResult name(const A& a, const B& b, const char* text) {         \
-    if (a op b) return CheckResult();                                         \
-    return CheckFailed(a, b, text);                                           \
+#define CAFFE_DEFINE_CHECK_OP(name, op)                               \
+  template <typename A, typename B>                                   \
+  inline CheckResult name(const A& a, const B& b, const char* text) { \
+    if (a op b) return CheckResult();                                 \
+    return CheckFailed(a, b, text);                                   \
   }
 CAFFE_DEFINE_CHECK_OP(CheckEQ, ==)
 CAFFE_DEFINE_CHECK_OP(CheckNE, !=)
@@ -144,14 +150,16 @@ CAFFE_DEFINE_CHECK_OP(CheckGE, >=)
 
 template <typename T>
 T&& CheckNotNull(const char* file, int line, const char* text, T&& pointer) {
-  if (pointer == nullptr) throw Error(file, line, std::string(text) + " must be non NULL");
+  if (pointer == nullptr)
+    throw Error(file, line, std::string(text) + " must be non NULL");
   return std::forward<T>(pointer);
 }
 
 }  // namespace internal
 }  // namespace caffe
 
-// The real glog may have been included first by somebody else's file: ours win inside Caffe.
+// The real glog may have been included first by somebody else's file: ours win inside
+// Caffe.
 #undef LOG
 #undef LOG_IF
 #undef LOG_EVERY_N
@@ -178,46 +186,56 @@ T&& CheckNotNull(const char* file, int line, const char* text, T&& pointer) {
 
 #define CAFFE_LOG_STREAM(severity) \
   ::caffe::internal::LogMessage(__FILE__, __LINE__, ::caffe::LOG_##severity).stream()
-#define CAFFE_LOG_INFO \
-  !(::caffe::MinLogLevel() <= 0) ? (void)0 : ::caffe::internal::Voidify() & CAFFE_LOG_STREAM(INFO)
-#define CAFFE_LOG_WARNING            \
-  !(::caffe::MinLogLevel() <= 1) ? (void)0 \
-                                 : ::caffe::internal::Voidify() & CAFFE_LOG_STREAM(WARNING)
-#define CAFFE_LOG_ERROR              \
-  !(::caffe::MinLogLevel() <= 2) ? (void)0 \
-                                 : ::caffe::internal::Voidify() & CAFFE_LOG_STREAM(ERROR)
+#define CAFFE_LOG_INFO                     \
+  !(::caffe::MinLogLevel() <= 0) ? (void)0 \
+                                 : ::caffe::internal::Voidify() & CAFFE_LOG_STREAM(INFO)
+#define CAFFE_LOG_WARNING        \
+  !(::caffe::MinLogLevel() <= 1) \
+      ? (void)0                  \
+      : ::caffe::internal::Voidify() & CAFFE_LOG_STREAM(WARNING)
+#define CAFFE_LOG_ERROR          \
+  !(::caffe::MinLogLevel() <= 2) \
+      ? (void)0                  \
+      : ::caffe::internal::Voidify() & CAFFE_LOG_STREAM(ERROR)
 #define CAFFE_LOG_FATAL \
   ::caffe::internal::Thrower(__FILE__, __LINE__) & ::caffe::internal::MessageStream()
 
 #define LOG(severity) CAFFE_LOG_##severity
 #define LOG_IF(severity, condition) \
   !(condition) ? (void)0 : ::caffe::internal::Voidify() & CAFFE_LOG_STREAM(severity)
-#define LOG_EVERY_N(severity, n)                                                     \
-  !([]() { static int count = 0; return count++ % (n) == 0; }())                     \
-      ? (void)0                                                                      \
+#define LOG_EVERY_N(severity, n) \
+  !([]() {                       \
+    static int count = 0;        \
+    return count++ % (n) == 0;   \
+  }())                           \
+      ? (void)0                  \
       : ::caffe::internal::Voidify() & CAFFE_LOG_STREAM(severity)
-#define LOG_FIRST_N(severity, n)                                                     \
-  !([]() { static int count = 0; return count++ < (n); }())                          \
-      ? (void)0                                                                      \
+#define LOG_FIRST_N(severity, n) \
+  !([]() {                       \
+    static int count = 0;        \
+    return count++ < (n);        \
+  }())                           \
+      ? (void)0                  \
       : ::caffe::internal::Voidify() & CAFFE_LOG_STREAM(severity)
 
-/// Throws an Error of the given kind: CAFFE_THROW(kFileNotFound) << path << ": no such file";
-#define CAFFE_THROW(kind)                                                            \
-  ::caffe::internal::Thrower(__FILE__, __LINE__, ::caffe::Error::kind) &             \
+/// Throws an Error of the given kind: CAFFE_THROW(kFileNotFound) << path << ": no such
+/// file";
+#define CAFFE_THROW(kind)                                                \
+  ::caffe::internal::Thrower(__FILE__, __LINE__, ::caffe::Error::kind) & \
       ::caffe::internal::MessageStream()
 
-#define CHECK(condition)                                                             \
-  (condition) ? (void)0                                                              \
-              : ::caffe::internal::Thrower(__FILE__, __LINE__) &                     \
+#define CHECK(condition)                                         \
+  (condition) ? (void)0                                          \
+              : ::caffe::internal::Thrower(__FILE__, __LINE__) & \
                     ::caffe::internal::MessageStream("Check failed: " #condition " ")
 /// A check whose failure is the caller's bad value (Python sees a ValueError as well).
-#define CHECK_VALUE(condition)                                                       \
-  (condition) ? (void)0                                                              \
+#define CHECK_VALUE(condition)                                                           \
+  (condition) ? (void)0                                                                  \
               : ::caffe::internal::Thrower(__FILE__, __LINE__, ::caffe::Error::kValue) & \
                     ::caffe::internal::MessageStream()
-#define CAFFE_CHECK_OP(name, op, a, b)                                               \
-  while (::caffe::internal::CheckResult caffe_check =                                \
-             ::caffe::internal::name((a), (b), #a " " #op " " #b))                   \
+#define CAFFE_CHECK_OP(name, op, a, b)                             \
+  while (::caffe::internal::CheckResult caffe_check =              \
+             ::caffe::internal::name((a), (b), #a " " #op " " #b)) \
   ::caffe::internal::Thrower(__FILE__, __LINE__) & caffe_check.stream()
 #define CHECK_EQ(a, b) CAFFE_CHECK_OP(CheckEQ, ==, a, b)
 #define CHECK_NE(a, b) CAFFE_CHECK_OP(CheckNE, !=, a, b)
@@ -233,13 +251,20 @@ T&& CheckNotNull(const char* file, int line, const char* text, T&& pointer) {
 
 #ifdef NDEBUG
 #define DLOG(severity) LOG_IF(severity, false)
-#define DCHECK(condition) while (false) CHECK(condition)
-#define DCHECK_EQ(a, b) while (false) CHECK_EQ(a, b)
-#define DCHECK_NE(a, b) while (false) CHECK_NE(a, b)
-#define DCHECK_LT(a, b) while (false) CHECK_LT(a, b)
-#define DCHECK_LE(a, b) while (false) CHECK_LE(a, b)
-#define DCHECK_GT(a, b) while (false) CHECK_GT(a, b)
-#define DCHECK_GE(a, b) while (false) CHECK_GE(a, b)
+#define DCHECK(condition) \
+  while (false) CHECK(condition)
+#define DCHECK_EQ(a, b) \
+  while (false) CHECK_EQ(a, b)
+#define DCHECK_NE(a, b) \
+  while (false) CHECK_NE(a, b)
+#define DCHECK_LT(a, b) \
+  while (false) CHECK_LT(a, b)
+#define DCHECK_LE(a, b) \
+  while (false) CHECK_LE(a, b)
+#define DCHECK_GT(a, b) \
+  while (false) CHECK_GT(a, b)
+#define DCHECK_GE(a, b) \
+  while (false) CHECK_GE(a, b)
 #else
 #define DLOG(severity) LOG(severity)
 #define DCHECK(condition) CHECK(condition)

@@ -51,14 +51,14 @@ inline int max_threads() {
 template <typename Body>
 void parallel_ranges(std::int64_t n, std::int64_t grain, Body&& body) {
   if (n <= 0) return;
-  const std::int64_t pieces =
-      std::min<std::int64_t>(max_threads(), std::max<std::int64_t>(1, n / std::max<std::int64_t>(1, grain)));
+  const std::int64_t pieces = std::min<std::int64_t>(
+      max_threads(), std::max<std::int64_t>(1, n / std::max<std::int64_t>(1, grain)));
   if (pieces <= 1) {
     body(std::int64_t{0}, n);
     return;
   }
   ExceptionCarrier carrier;
-#pragma omp parallel for num_threads(static_cast<int>(pieces)) schedule(static, 1)
+#pragma omp parallel for num_threads(static_cast <int>(pieces)) schedule(static, 1)
   for (std::int64_t piece = 0; piece < pieces; ++piece) {
     carrier.Run([&] { body(n * piece / pieces, n * (piece + 1) / pieces); });
   }
@@ -82,12 +82,14 @@ void parallel_for(std::int64_t n, Body&& body) {
   carrier.Rethrow();
 }
 
-/// Elementwise layers: `functor(i)` for i in [0, n), vectorised and threaded on the CPU (one
-/// kernel on a GPU). The functor holds plain pointers and numbers and has a const operator().
+/// Elementwise layers: `functor(i)` for i in [0, n), vectorised and threaded on the CPU
+/// (one kernel on a GPU). The functor holds plain pointers and numbers and has a const
+/// operator().
 template <typename Functor>
 void for_each_index(std::int64_t n, const Functor& functor) {
   parallel_ranges(n, 1 << 14, [&functor](std::int64_t begin, std::int64_t end) {
-    const Functor local(functor);  // nobody can write to it: its numbers stay in registers
+    const Functor local(
+        functor);  // nobody can write to it: its numbers stay in registers
 #pragma omp simd
     for (std::int64_t i = begin; i < end; ++i) local(i);
   });

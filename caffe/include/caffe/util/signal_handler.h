@@ -8,10 +8,10 @@
 
 namespace caffe {
 
-/// While it lives, SIGINT and SIGHUP are noted instead of ending the process, and SIGTERM,
-/// which job schedulers send, counts as SIGINT. Where SIGINT means stop, a second one ends
-/// the process at once. The handlers that were there before come back with its destruction.
-/// One at a time: a second handler is an Error.
+/// While it lives, SIGINT and SIGHUP are noted instead of ending the process, and
+/// SIGTERM, which job schedulers send, counts as SIGINT. Where SIGINT means stop, a
+/// second one ends the process at once. The handlers that were there before come back
+/// with its destruction. One at a time: a second handler is an Error.
 class SignalHandler {
  public:
   SignalHandler(SolverAction::Enum SIGINT_action, SolverAction::Enum SIGHUP_action);

@@ -1,10 +1,11 @@
 // Correlation as a product of rows.
 //
-// Both maps are packed once as [row][channel][x] with zero margins, so that a displacement is a
-// shift of a pointer. A tile then holds a few output rows and a few displacements (or channels)
-// in registers, `lanes` positions x wide: rows y and y + dy, y + t and y + t + dy', ... meet the
-// same row of the other map, so each value loaded serves several products. Every output is made
-// by one thread in a fixed order: results do not depend on the thread count.
+// Both maps are packed once as [row][channel][x] with zero margins, so that a
+// displacement is a shift of a pointer. A tile then holds a few output rows and a few
+// displacements (or channels) in registers, `lanes` positions x wide: rows y and y + dy,
+// y + t and y + t + dy', ... meet the same row of the other map, so each value loaded
+// serves several products. Every output is made by one thread in a fixed order: results
+// do not depend on the thread count.
 #include "caffe/backend/correlation.hpp"
 
 #include <algorithm>
@@ -49,8 +50,8 @@ std::int64_t grain(std::int64_t products) {
 int floor_div(int a, int b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
 int round_up(int a, int b) { return (a + b - 1) / b * b; }
 
-/// A map as [image][row][phase][channel][x]; position p of a row is x = p / phases of phase
-/// p mod phases. Around the row lie zeros as far as the given offsets reach.
+/// A map as [image][row][phase][channel][x]; position p of a row is x = p / phases of
+/// phase p mod phases. Around the row lie zeros as far as the given offsets reach.
 template <typename Dtype>
 struct PackedRows {
   int channels = 0, height = 0, width = 0, phases = 1;
@@ -66,13 +67,16 @@ struct PackedRows {
     width = shape.width;
     phases = phase_count;
     left = round_up(std::max(0, -floor_div(least, phases)), lanes);
-    const int right = std::max((width + phases - 1) / phases, floor_div(most, phases) + tiled);
+    const int right =
+        std::max((width + phases - 1) / phases, floor_div(most, phases) + tiled);
     // An odd number of vectors spreads the channels over the sets of the cache.
     stride = round_up(left + right, lanes) / lanes;
     stride = (stride | 1) * lanes;
   }
   std::int64_t row_size() const { return std::int64_t{phases} * channels * stride; }
-  std::int64_t size(int num) const { return (std::int64_t{num} * height + 1) * row_size(); }
+  std::int64_t size(int num) const {
+    return (std::int64_t{num} * height + 1) * row_size();
+  }
 
   /// The first channel of a row at an offset; rows outside are zero.
   const Dtype* at(int n, int y, int offset) const {
@@ -85,10 +89,11 @@ struct PackedRows {
   bool inside(int y) const { return y >= 0 && y < height; }
 };
 
-/// Copies `count` values to every row (channel) of one phase, first those of `from` at `step`.
+/// Copies `count` values to every row (channel) of one phase, first those of `from` at
+/// `step`.
 template <typename Dtype>
-CAFFE_ALWAYS_INLINE void pack_lanes(const Dtype* from, int lanes, int used, int step, int count,
-                                    Dtype* to, int stride) {
+CAFFE_ALWAYS_INLINE void pack_lanes(const Dtype* from, int lanes, int used, int step,
+                                    int count, Dtype* to, int stride) {
   constexpr int kStrip = 16;
   for (int x0 = 0; x0 < count; x0 += kStrip) {
     const int x1 = std::min(count, x0 + kStrip);
@@ -101,7 +106,8 @@ CAFFE_ALWAYS_INLINE void pack_lanes(const Dtype* from, int lanes, int used, int 
 }
 
 template <typename Dtype>
-void pack(const Blob<Dtype>& blob, SyncedMemory* memory, PackedRows<Dtype>* packed, Dtype* to) {
+void pack(const Blob<Dtype>& blob, SyncedMemory* memory, PackedRows<Dtype>* packed,
+          Dtype* to) {
   packed->data = to;
   const int num = blob.num();
   const bool blocked = prefers_blocks(blob, *memory);
@@ -123,11 +129,12 @@ void pack(const Blob<Dtype>& blob, SyncedMemory* memory, PackedRows<Dtype>* pack
         const int used = std::min(lanes, packed->channels - g * lanes);
         for (int phase = 0; phase < packed->phases && phase < packed->width; ++phase) {
           const int count = (packed->width - phase + packed->phases - 1) / packed->phases;
-          Dtype* first = out +
-                         (std::int64_t{phase} * packed->channels + g * lanes) * packed->stride +
-                         packed->left;
-          pack_lanes(from + std::int64_t{phase} * lanes, lanes, used, packed->phases, count,
-                     first, packed->stride);
+          Dtype* first =
+              out +
+              (std::int64_t{phase} * packed->channels + g * lanes) * packed->stride +
+              packed->left;
+          pack_lanes(from + std::int64_t{phase} * lanes, lanes, used, packed->phases,
+                     count, first, packed->stride);
         }
       }
     }
@@ -144,13 +151,15 @@ std::vector<RowGroup> row_groups(int rows, int step) {
   for (int residue = 0; residue < std::min(step, rows); ++residue) {
     const int members = (rows - residue + step - 1) / step;
     for (int begin = 0; begin < members; begin += kCorrelationRows) {
-      groups.push_back({residue + begin * step, std::min(kCorrelationRows, members - begin)});
+      groups.push_back(
+          {residue + begin * step, std::min(kCorrelationRows, members - begin)});
     }
   }
   return groups;
 }
 
-/// Cuts [0, count) into pieces of nearly equal size, at most `most`: calls body(begin, size).
+/// Cuts [0, count) into pieces of nearly equal size, at most `most`: calls body(begin,
+/// size).
 template <typename Body>
 void for_each_piece(int count, int most, const Body& body) {
   const int pieces = (count + most - 1) / most;
@@ -166,7 +175,8 @@ class ForwardPass {
   ForwardPass(const CorrelationShape& shape, const Blob<Dtype>& a, const Blob<Dtype>& b,
               Blob<Dtype>* top)
       : s_(shape), kernels_(kernels<Dtype>()), num_(a.num()) {
-    const int tiled = round_up(s_.out_width, kernels_.lanes), last = s_.origin_x + s_.kernel - 1;
+    const int tiled = round_up(s_.out_width, kernels_.lanes),
+              last = s_.origin_x + s_.kernel - 1;
     a_.Lay(s_, s_.stride_1, s_.origin_x, last, tiled, kernels_.lanes);
     b_.Lay(s_, s_.stride_1, s_.origin_x + s_.column_displacement(0),
            last + s_.column_displacement(s_.columns - 1), tiled, kernels_.lanes);
@@ -183,12 +193,14 @@ class ForwardPass {
     const std::vector<RowGroup> groups = row_groups(s_.out_height, step_);
     const std::int64_t count = groups.size();
     const std::int64_t products = std::int64_t{kCorrelationRows} * s_.out_width *
-                                  s_.displacements() * s_.channels * s_.kernel * s_.kernel;
-    parallel_ranges(num_ * count, grain(products), [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) {
-        RunGroup(static_cast<int>(i / count), groups[i % count]);
-      }
-    });
+                                  s_.displacements() * s_.channels * s_.kernel *
+                                  s_.kernel;
+    parallel_ranges(num_ * count, grain(products),
+                    [&](std::int64_t begin, std::int64_t end) {
+                      for (std::int64_t i = begin; i < end; ++i) {
+                        RunGroup(static_cast<int>(i / count), groups[i % count]);
+                      }
+                    });
   }
 
  private:
@@ -226,8 +238,10 @@ class ForwardPass {
       for (int k = 0; k < tile.rows; ++k) {
         const int y = group.first + (begin + k) * step_;
         const int q = (shared - (begin + k) * shift_) * s_.columns;
-        out[k] = out_ + ((std::int64_t{n} * s_.displacements() + q) * s_.out_height + y) *
-                            s_.out_width + x;
+        out[k] = out_ +
+                 ((std::int64_t{n} * s_.displacements() + q) * s_.out_height + y) *
+                     s_.out_width +
+                 x;
         tile.a[k] = a_.at(n, s_.window_y(y) + j, s_.origin_x + i) + x +
                     std::int64_t{c} * a_.stride;
       }
@@ -238,10 +252,12 @@ class ForwardPass {
       for_each_piece(s_.columns, kernels_.columns, [&](int first, int size) {
         tile.columns = size;
         for (int k = 0; k < size; ++k) {
-          tile.b[k] = b_.at(n, b_row, s_.origin_x + i + s_.column_displacement(first + k)) + x +
-                      std::int64_t{c} * b_.stride;
+          tile.b[k] =
+              b_.at(n, b_row, s_.origin_x + i + s_.column_displacement(first + k)) + x +
+              std::int64_t{c} * b_.stride;
         }
-        for (int k = 0; k < tile.rows; ++k) tile.out[k] = out[k] + first * tile.out_stride;
+        for (int k = 0; k < tile.rows; ++k)
+          tile.out[k] = out[k] + first * tile.out_stride;
         tile.a_stride = a_.stride;
         tile.b_stride = b_.stride;
         kernels_.forward(tile);
@@ -264,8 +280,8 @@ class ForwardPass {
   Dtype* out_;
 };
 
-/// The top's diff times the scale, spread over the windows and shifted to where it is used:
-/// [image][row][displacement][x], rows and x those of the bottoms.
+/// The top's diff times the scale, spread over the windows and shifted to where it is
+/// used: [image][row][displacement][x], rows and x those of the bottoms.
 template <typename Dtype>
 class PackedDiff {
  public:
@@ -277,31 +293,34 @@ class PackedDiff {
   std::int64_t size() const { return std::int64_t{num_} * s_.height * row_size(); }
   int stride() const { return stride_; }
   const Dtype* at(int n, int y, int q) const {
-    return data_ + (std::int64_t{n} * s_.height + y) * row_size() + std::int64_t{q} * stride_;
+    return data_ + (std::int64_t{n} * s_.height + y) * row_size() +
+           std::int64_t{q} * stride_;
   }
 
-  /// `shifted`: row y, position x of displacement q hold what its window at (y, x) minus the
-  /// displacement got (for the second bottom); else what the window at (y, x) got.
+  /// `shifted`: row y, position x of displacement q hold what its window at (y, x) minus
+  /// the displacement got (for the second bottom); else what the window at (y, x) got.
   void Pack(const Dtype* diff, bool shifted, Dtype* to) {
     data_ = to;
     const std::int64_t rows = std::int64_t{num_} * s_.height;
-    parallel_ranges(rows, grain(8 * row_size()), [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t row = begin; row < end; ++row) {
-        const int n = static_cast<int>(row / s_.height), y = static_cast<int>(row % s_.height);
-        for (int q = 0; q < s_.displacements(); ++q) {
-          Dtype* line = to + row * row_size() + std::int64_t{q} * stride_;
-          std::fill_n(line, stride_, Dtype(0));
-          const int dy = shifted ? s_.displacement_y(q) : 0;
-          const int dx = shifted ? s_.displacement_x(q) : 0;
-          const Dtype* plane =
-              diff + (std::int64_t{n} * s_.displacements() + q) * s_.out_height * s_.out_width;
-          const int last = s_.end_output(y - dy, s_.origin_y, s_.out_height);
-          for (int out = s_.first_output(y - dy, s_.origin_y); out < last; ++out) {
-            AddRow(plane + std::int64_t{out} * s_.out_width, dx, line);
+    parallel_ranges(
+        rows, grain(8 * row_size()), [&](std::int64_t begin, std::int64_t end) {
+          for (std::int64_t row = begin; row < end; ++row) {
+            const int n = static_cast<int>(row / s_.height),
+                      y = static_cast<int>(row % s_.height);
+            for (int q = 0; q < s_.displacements(); ++q) {
+              Dtype* line = to + row * row_size() + std::int64_t{q} * stride_;
+              std::fill_n(line, stride_, Dtype(0));
+              const int dy = shifted ? s_.displacement_y(q) : 0;
+              const int dx = shifted ? s_.displacement_x(q) : 0;
+              const Dtype* plane = diff + (std::int64_t{n} * s_.displacements() + q) *
+                                              s_.out_height * s_.out_width;
+              const int last = s_.end_output(y - dy, s_.origin_y, s_.out_height);
+              for (int out = s_.first_output(y - dy, s_.origin_y); out < last; ++out) {
+                AddRow(plane + std::int64_t{out} * s_.out_width, dx, line);
+              }
+            }
           }
-        }
-      }
-    });
+        });
   }
 
  private:
@@ -322,15 +341,20 @@ class PackedDiff {
   const Dtype* data_ = nullptr;
 };
 
-/// The diff of one bottom: sum over displacements of PackedDiff times the other map, displaced
-/// by `sign` (+1 for the first bottom, -1 for the second).
+/// The diff of one bottom: sum over displacements of PackedDiff times the other map,
+/// displaced by `sign` (+1 for the first bottom, -1 for the second).
 template <typename Dtype>
 class BackwardPass {
  public:
   BackwardPass(const CorrelationShape& shape, int sign, const PackedRows<Dtype>& self,
                const PackedRows<Dtype>& other, const PackedDiff<Dtype>& diff)
-      : s_(shape), sign_(sign), self_(self), other_(other), diff_(diff),
-        kernels_(kernels<Dtype>()), stride_(round_up(shape.width, kernels_.lanes)) {}
+      : s_(shape),
+        sign_(sign),
+        self_(self),
+        other_(other),
+        diff_(diff),
+        kernels_(kernels<Dtype>()),
+        stride_(round_up(shape.width, kernels_.lanes)) {}
 
   void Run(int num, const Blob<Dtype>& blob, SyncedMemory* memory, bool blocked) const {
     const Planes<Dtype> planes = write_planes(blob, memory, blocked);
@@ -338,19 +362,20 @@ class BackwardPass {
     const std::int64_t count = groups.size();
     const std::int64_t products =
         std::int64_t{kCorrelationRows} * s_.width * s_.displacements() * s_.channels;
-    parallel_ranges(num * count, grain(products), [&](std::int64_t begin, std::int64_t end) {
-      std::vector<Dtype> sum(std::size_t{kCorrelationRows} * s_.channels * stride_);
-      for (std::int64_t i = begin; i < end; ++i) {
-        const int n = static_cast<int>(i / count);
-        const RowGroup group = groups[i % count];
-        std::fill(sum.begin(), sum.end(), Dtype(0));
-        RunGroup(n, group, sum.data());
-        for (int k = 0; k < group.count; ++k) {
-          Unpack(sum.data() + std::int64_t{k} * s_.channels * stride_, n,
-                 group.first + k * s_.stride_2, planes, planes.planes / num);
-        }
-      }
-    });
+    parallel_ranges(
+        num * count, grain(products), [&](std::int64_t begin, std::int64_t end) {
+          std::vector<Dtype> sum(std::size_t{kCorrelationRows} * s_.channels * stride_);
+          for (std::int64_t i = begin; i < end; ++i) {
+            const int n = static_cast<int>(i / count);
+            const RowGroup group = groups[i % count];
+            std::fill(sum.begin(), sum.end(), Dtype(0));
+            RunGroup(n, group, sum.data());
+            for (int k = 0; k < group.count; ++k) {
+              Unpack(sum.data() + std::int64_t{k} * s_.channels * stride_, n,
+                     group.first + k * s_.stride_2, planes, planes.planes / num);
+            }
+          }
+        });
   }
 
  private:
@@ -366,7 +391,8 @@ class BackwardPass {
     tile.self_stride = self_.stride;
     tile.sum_stride = stride_;
     const int members = group.count - 1;
-    const int least = sign_ > 0 ? 0 : -members, most = s_.rows + (sign_ > 0 ? members : 0);
+    const int least = sign_ > 0 ? 0 : -members,
+              most = s_.rows + (sign_ > 0 ? members : 0);
     for (int shared = least; shared < most; ++shared) {
       const int row = group.first + sign_ * s_.row_displacement(shared);
       if (!s_.subtract && !other_.inside(row)) continue;
@@ -394,10 +420,12 @@ class BackwardPass {
   }
 
   // Writes one row of all channels to where the layout has it.
-  void Unpack(const Dtype* row, int n, int y, Planes<Dtype> to, std::int64_t groups) const {
+  void Unpack(const Dtype* row, int n, int y, Planes<Dtype> to,
+              std::int64_t groups) const {
     for (std::int64_t g = 0; g < groups; ++g) {
       Dtype* out = to.data + ((n * groups + g) * s_.height + y) * s_.width * to.lanes;
-      const int used = static_cast<int>(std::min<std::int64_t>(to.lanes, s_.channels - g * to.lanes));
+      const int used =
+          static_cast<int>(std::min<std::int64_t>(to.lanes, s_.channels - g * to.lanes));
       const Dtype* from = row + g * to.lanes * stride_;
       if (to.lanes == 1) {
         std::copy_n(from, s_.width, out);
@@ -434,10 +462,13 @@ void correlation_backward(const CorrelationShape& shape, const Blob<Dtype>& top,
   const int least = shape.column_displacement(0);
   const int most = shape.column_displacement(shape.columns - 1);
   PackedRows<Dtype> a_rows, b_rows;
-  a_rows.Lay(shape, 1, std::min(0, -most), std::max(0, -least), round_up(shape.width, lanes), lanes);
-  b_rows.Lay(shape, 1, std::min(0, least), std::max(0, most), round_up(shape.width, lanes), lanes);
+  a_rows.Lay(shape, 1, std::min(0, -most), std::max(0, -least),
+             round_up(shape.width, lanes), lanes);
+  b_rows.Lay(shape, 1, std::min(0, least), std::max(0, most),
+             round_up(shape.width, lanes), lanes);
   PackedDiff<Dtype> diff(shape, num, lanes);
-  const bool a_needed = b_wants_diff || shape.subtract, b_needed = a_wants_diff || shape.subtract;
+  const bool a_needed = b_wants_diff || shape.subtract,
+             b_needed = a_wants_diff || shape.subtract;
   // Read before scratch memory is asked for: a reorder may need it.
   const Dtype* top_diff = top.cpu_diff();
   const std::int64_t a_size = a_needed ? a_rows.size(num) : 0;
@@ -451,19 +482,21 @@ void correlation_backward(const CorrelationShape& shape, const Blob<Dtype>& top,
   const bool b_blocked = prefers_blocks(*b, *b->data());
   if (a_wants_diff) {
     diff.Pack(top_diff, false, memory + a_size + b_size);
-    BackwardPass<Dtype>(shape, 1, a_rows, b_rows, diff).Run(num, *a, a->diff().get(), a_blocked);
+    BackwardPass<Dtype>(shape, 1, a_rows, b_rows, diff)
+        .Run(num, *a, a->diff().get(), a_blocked);
   }
   if (b_wants_diff) {
     diff.Pack(top_diff, true, memory + a_size + b_size);
-    BackwardPass<Dtype>(shape, -1, b_rows, a_rows, diff).Run(num, *b, b->diff().get(), b_blocked);
+    BackwardPass<Dtype>(shape, -1, b_rows, a_rows, diff)
+        .Run(num, *b, b->diff().get(), b_blocked);
   }
 }
 
-#define INSTANTIATE_CORRELATION(Dtype)                                                       \
-  template void correlation_forward(const CorrelationShape&, const Blob<Dtype>&,             \
-                                    const Blob<Dtype>&, Blob<Dtype>*);                       \
-  template void correlation_backward(const CorrelationShape&, const Blob<Dtype>&, bool, bool, \
-                                     Blob<Dtype>*, Blob<Dtype>*)
+#define INSTANTIATE_CORRELATION(Dtype)                                                  \
+  template void correlation_forward(const CorrelationShape&, const Blob<Dtype>&,        \
+                                    const Blob<Dtype>&, Blob<Dtype>*);                  \
+  template void correlation_backward(const CorrelationShape&, const Blob<Dtype>&, bool, \
+                                     bool, Blob<Dtype>*, Blob<Dtype>*)
 
 INSTANTIATE_CORRELATION(float);
 INSTANTIATE_CORRELATION(double);

@@ -1,7 +1,7 @@
 // The inner loops of correlation, one table for each instruction set.
 //
-// This header and the *_avx*.cpp files that include it use nothing of the standard library: a
-// template compiled there for AVX must not reach the rest of the program.
+// This header and the *_avx*.cpp files that include it use nothing of the standard
+// library: a template compiled there for AVX must not reach the rest of the program.
 #ifndef CAFFE_BACKEND_CORRELATION_KERNELS_HPP_
 #define CAFFE_BACKEND_CORRELATION_KERNELS_HPP_
 
@@ -9,11 +9,11 @@
 
 namespace caffe {
 
-constexpr int kCorrelationRows = 4;     // image rows that share one row of the other image
+constexpr int kCorrelationRows = 4;  // image rows that share one row of the other image
 constexpr int kCorrelationColumns = 6;  // displacements, or channels, side by side
 
-/// out[k][i * out_stride + x] (+)= scale sum_c f(a[k][c a_stride + x], b[i][c b_stride + x])
-/// for k < rows, i < columns, x < valid, c < channels; f is the product or |a - b|.
+/// out[k][i * out_stride + x] (+)= scale sum_c f(a[k][c a_stride + x], b[i][c b_stride +
+/// x]) for k < rows, i < columns, x < valid, c < channels; f is the product or |a - b|.
 template <typename Dtype>
 struct CorrelationForwardTile {
   int rows, columns, channels, valid;
@@ -24,8 +24,9 @@ struct CorrelationForwardTile {
   Dtype* out[kCorrelationRows];
 };
 
-/// sum[k][c sum_stride + x] += sum_i d[k][i d_stride + x] g(s[c s_stride + i s_step + x]) for
-/// k < rows, c < channels, x < lanes, i < count; g(v) is v, or sign(self[k][c self_stride + x]
+/// sum[k][c sum_stride + x] += sum_i d[k][i d_stride + x] g(s[c s_stride + i s_step + x])
+/// for k < rows, c < channels, x < lanes, i < count; g(v) is v, or sign(self[k][c
+/// self_stride + x]
 /// - v).
 template <typename Dtype>
 struct CorrelationBackwardTile {

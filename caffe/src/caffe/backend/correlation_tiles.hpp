@@ -13,7 +13,8 @@ namespace {
 template <typename Dtype, int kBytes>
 struct CorrelationTiles {
   typedef Dtype Vec __attribute__((vector_size(kBytes)));
-  typedef Dtype Loose __attribute__((vector_size(kBytes), aligned(sizeof(Dtype)), may_alias));
+  typedef Dtype Loose
+      __attribute__((vector_size(kBytes), aligned(sizeof(Dtype)), may_alias));
   static constexpr int kLanes = kBytes / sizeof(Dtype);
 
   static CAFFE_ALWAYS_INLINE void Load(const Dtype* from, Vec* to) {
@@ -85,7 +86,8 @@ struct CorrelationTiles {
       Store(result, out);
       return;
     }
-    for (int x = 0; x < t.valid; ++x) out[x] = t.accumulate ? out[x] + value[x] : value[x];
+    for (int x = 0; x < t.valid; ++x)
+      out[x] = t.accumulate ? out[x] + value[x] : value[x];
   }
 
   template <int kRows, int kChannels, bool kSubtract>
@@ -131,16 +133,23 @@ struct CorrelationTiles {
     }
   }
 
-  // Picks the body for a tile's rows and columns; absolute differences take one column at a time.
+  // Picks the body for a tile's rows and columns; absolute differences take one column at
+  // a time.
   template <int kRows, int kMost>
   static CAFFE_ALWAYS_INLINE void ForwardRows(const CorrelationForwardTile<Dtype>& t) {
     switch (t.columns) {
-      case 1: return Forward<kRows, 1, false>(t);
-      case 2: return Forward<kRows, 2, false>(t);
-      case 3: return Forward<kRows, kMost < 3 ? kMost : 3, false>(t);
-      case 4: return Forward<kRows, kMost < 4 ? kMost : 4, false>(t);
-      case 5: return Forward<kRows, kMost < 5 ? kMost : 5, false>(t);
-      case 6: return Forward<kRows, kMost < 6 ? kMost : 6, false>(t);
+      case 1:
+        return Forward<kRows, 1, false>(t);
+      case 2:
+        return Forward<kRows, 2, false>(t);
+      case 3:
+        return Forward < kRows, kMost < 3 ? kMost : 3, false > (t);
+      case 4:
+        return Forward < kRows, kMost < 4 ? kMost : 4, false > (t);
+      case 5:
+        return Forward < kRows, kMost < 5 ? kMost : 5, false > (t);
+      case 6:
+        return Forward < kRows, kMost < 6 ? kMost : 6, false > (t);
     }
   }
   template <int kMost>
@@ -158,22 +167,32 @@ struct CorrelationTiles {
       return;
     }
     switch (t.rows) {
-      case 1: return ForwardRows<1, kMost>(t);
-      case 2: return ForwardRows<2, kMost>(t);
-      case 3: return ForwardRows<3, kMost>(t);
-      case 4: return ForwardRows<4, kMost>(t);
+      case 1:
+        return ForwardRows<1, kMost>(t);
+      case 2:
+        return ForwardRows<2, kMost>(t);
+      case 3:
+        return ForwardRows<3, kMost>(t);
+      case 4:
+        return ForwardRows<4, kMost>(t);
     }
   }
 
   template <int kRows, int kMost>
   static CAFFE_ALWAYS_INLINE void BackwardRows(const CorrelationBackwardTile<Dtype>& t) {
     switch (t.channels) {
-      case 1: return Backward<kRows, 1, false>(t);
-      case 2: return Backward<kRows, 2, false>(t);
-      case 3: return Backward<kRows, kMost < 3 ? kMost : 3, false>(t);
-      case 4: return Backward<kRows, kMost < 4 ? kMost : 4, false>(t);
-      case 5: return Backward<kRows, kMost < 5 ? kMost : 5, false>(t);
-      case 6: return Backward<kRows, kMost < 6 ? kMost : 6, false>(t);
+      case 1:
+        return Backward<kRows, 1, false>(t);
+      case 2:
+        return Backward<kRows, 2, false>(t);
+      case 3:
+        return Backward < kRows, kMost < 3 ? kMost : 3, false > (t);
+      case 4:
+        return Backward < kRows, kMost < 4 ? kMost : 4, false > (t);
+      case 5:
+        return Backward < kRows, kMost < 5 ? kMost : 5, false > (t);
+      case 6:
+        return Backward < kRows, kMost < 6 ? kMost : 6, false > (t);
     }
   }
   template <int kMost>
@@ -192,10 +211,14 @@ struct CorrelationTiles {
       return;
     }
     switch (t.rows) {
-      case 1: return BackwardRows<1, kMost>(t);
-      case 2: return BackwardRows<2, kMost>(t);
-      case 3: return BackwardRows<3, kMost>(t);
-      case 4: return BackwardRows<4, kMost>(t);
+      case 1:
+        return BackwardRows<1, kMost>(t);
+      case 2:
+        return BackwardRows<2, kMost>(t);
+      case 3:
+        return BackwardRows<3, kMost>(t);
+      case 4:
+        return BackwardRows<4, kMost>(t);
     }
   }
 

@@ -16,8 +16,9 @@ void ResampleTaps<Dtype>::FindRuns() {
 }
 
 template <typename Dtype>
-ResampleTaps<Dtype> ResampleTaps<Dtype>::Of(int in, const std::vector<int>& first,
-                                            const std::vector<std::vector<double>>& weights) {
+ResampleTaps<Dtype> ResampleTaps<Dtype>::Of(
+    int in, const std::vector<int>& first,
+    const std::vector<std::vector<double>>& weights) {
   ResampleTaps taps;
   taps.in = in;
   taps.out = static_cast<int>(first.size());
@@ -90,8 +91,9 @@ namespace {
 
 // line = sum_k weight[k] * rows[k], rows `stride` apart.
 template <typename Dtype>
-CAFFE_ALWAYS_INLINE void combine_rows_impl(const Dtype* weight, int taps, const Dtype* rows,
-                                           std::int64_t stride, std::int64_t n, Dtype* line) {
+CAFFE_ALWAYS_INLINE void combine_rows_impl(const Dtype* weight, int taps,
+                                           const Dtype* rows, std::int64_t stride,
+                                           std::int64_t n, Dtype* line) {
   const Dtype w0 = weight[0];
   if (taps == 1) {
 #pragma omp simd
@@ -111,8 +113,8 @@ CAFFE_ALWAYS_INLINE void combine_rows_impl(const Dtype* weight, int taps, const 
 }
 
 template <typename Dtype, int kLanes>
-CAFFE_ALWAYS_INLINE void columns_of_lanes(const ResampleTaps<Dtype>& taps, const Dtype* line,
-                                          Dtype* out) {
+CAFFE_ALWAYS_INLINE void columns_of_lanes(const ResampleTaps<Dtype>& taps,
+                                          const Dtype* line, Dtype* out) {
   const int* first = taps.first.data();
   const int* length = taps.length.data();
   const Dtype* weight = taps.weight.data();
@@ -142,7 +144,8 @@ CAFFE_ALWAYS_INLINE void columns_plain(const ResampleTaps<Dtype>& taps, const Dt
     } else if (length == 2) {
 #pragma omp simd
       for (int o = begin; o < end; ++o) {
-        out[o] = weight[o * most] * line[first[o]] + weight[o * most + 1] * line[first[o] + 1];
+        out[o] =
+            weight[o * most] * line[first[o]] + weight[o * most + 1] * line[first[o] + 1];
       }
     } else {
       for (int o = begin; o < end; ++o) {
@@ -156,16 +159,17 @@ CAFFE_ALWAYS_INLINE void columns_plain(const ResampleTaps<Dtype>& taps, const Dt
 }
 
 // The instruction set is chosen for whole functions that are no templates.
-#define DEFINE_RESAMPLE_LINES(Dtype)                                                           \
-  CAFFE_SIMD_CLONES void combine_rows(const Dtype* weight, int taps, const Dtype* rows,        \
-                                      std::int64_t stride, std::int64_t n, Dtype* line) {      \
-    combine_rows_impl(weight, taps, rows, stride, n, line);                                    \
-  }                                                                                            \
-  CAFFE_SIMD_CLONES void resample_columns(const ResampleTaps<Dtype>& taps, int lanes,          \
-                                          const Dtype* line, Dtype* out) {                     \
-    if (lanes == 16) return columns_of_lanes<Dtype, 16>(taps, line, out);                      \
-    if (lanes == 8) return columns_of_lanes<Dtype, 8>(taps, line, out);                        \
-    columns_plain<Dtype>(taps, line, out);                                                     \
+#define DEFINE_RESAMPLE_LINES(Dtype)                                                    \
+  CAFFE_SIMD_CLONES void combine_rows(const Dtype* weight, int taps, const Dtype* rows, \
+                                      std::int64_t stride, std::int64_t n,              \
+                                      Dtype* line) {                                    \
+    combine_rows_impl(weight, taps, rows, stride, n, line);                             \
+  }                                                                                     \
+  CAFFE_SIMD_CLONES void resample_columns(const ResampleTaps<Dtype>& taps, int lanes,   \
+                                          const Dtype* line, Dtype* out) {              \
+    if (lanes == 16) return columns_of_lanes<Dtype, 16>(taps, line, out);               \
+    if (lanes == 8) return columns_of_lanes<Dtype, 8>(taps, line, out);                 \
+    columns_plain<Dtype>(taps, line, out);                                              \
   }
 
 DEFINE_RESAMPLE_LINES(float)
@@ -180,7 +184,8 @@ void resample_planes(const ResampleTaps<Dtype>& rows, const ResampleTaps<Dtype>&
   const std::int64_t in_row = std::int64_t{columns.in} * in.lanes;
   const std::int64_t out_row = std::int64_t{columns.out} * in.lanes;
   const std::int64_t grain = std::max<std::int64_t>(
-      1, (1 << 14) / std::max<std::int64_t>(1, in_row * rows.most + out_row * columns.most));
+      1,
+      (1 << 14) / std::max<std::int64_t>(1, in_row * rows.most + out_row * columns.most));
   parallel_ranges(in.planes * rows.out, grain, [&](std::int64_t begin, std::int64_t end) {
     std::vector<Dtype> line(in_row);
     for (std::int64_t i = begin; i < end; ++i) {

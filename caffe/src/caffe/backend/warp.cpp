@@ -65,8 +65,8 @@ struct WarpRow {
 
 // out[x] = sum of corners of `in`; lanes side by side.
 template <typename Dtype, int kLanes>
-CAFFE_ALWAYS_INLINE void gather_lanes(const Corners<Dtype>& corners, int width, const Dtype* in,
-                                      Dtype* out) {
+CAFFE_ALWAYS_INLINE void gather_lanes(const Corners<Dtype>& corners, int width,
+                                      const Dtype* in, Dtype* out) {
   const int *i0 = corners.index[0].data(), *i1 = corners.index[1].data();
   const int *i2 = corners.index[2].data(), *i3 = corners.index[3].data();
   const Dtype *w0 = corners.weight[0].data(), *w1 = corners.weight[1].data();
@@ -74,17 +74,21 @@ CAFFE_ALWAYS_INLINE void gather_lanes(const Corners<Dtype>& corners, int width, 
   if (kLanes == 1) {
 #pragma omp simd
     for (int x = 0; x < width; ++x) {
-      out[x] = (w0[x] * in[i0[x]] + w1[x] * in[i1[x]]) + (w2[x] * in[i2[x]] + w3[x] * in[i3[x]]);
+      out[x] = (w0[x] * in[i0[x]] + w1[x] * in[i1[x]]) +
+               (w2[x] * in[i2[x]] + w3[x] * in[i3[x]]);
     }
     return;
   }
   for (int x = 0; x < width; ++x) {
-    const Dtype *a = in + std::int64_t{i0[x]} * kLanes, *b = in + std::int64_t{i1[x]} * kLanes;
-    const Dtype *c = in + std::int64_t{i2[x]} * kLanes, *d = in + std::int64_t{i3[x]} * kLanes;
+    const Dtype *a = in + std::int64_t{i0[x]} * kLanes,
+                *b = in + std::int64_t{i1[x]} * kLanes;
+    const Dtype *c = in + std::int64_t{i2[x]} * kLanes,
+                *d = in + std::int64_t{i3[x]} * kLanes;
     Dtype* to = out + std::int64_t{x} * kLanes;
     const Dtype wa = w0[x], wb = w1[x], wc = w2[x], wd = w3[x];
 #pragma omp simd
-    for (int l = 0; l < kLanes; ++l) to[l] = (wa * a[l] + wb * b[l]) + (wc * c[l] + wd * d[l]);
+    for (int l = 0; l < kLanes; ++l)
+      to[l] = (wa * a[l] + wb * b[l]) + (wc * c[l] + wd * d[l]);
   }
 }
 
@@ -106,8 +110,8 @@ CAFFE_ALWAYS_INLINE void scatter_lanes(const Corners<Dtype>& corners, int width,
 
 // sum[x * kLanes + l] += out_diff * sum of corners of `in`.
 template <typename Dtype, int kLanes>
-CAFFE_ALWAYS_INLINE void slope_lanes(const Corners<Dtype>& corners, int width, const Dtype* in,
-                                     const Dtype* out_diff, Dtype* sum) {
+CAFFE_ALWAYS_INLINE void slope_lanes(const Corners<Dtype>& corners, int width,
+                                     const Dtype* in, const Dtype* out_diff, Dtype* sum) {
   const int *i0 = corners.index[0].data(), *i1 = corners.index[1].data();
   const int *i2 = corners.index[2].data(), *i3 = corners.index[3].data();
   const Dtype *w0 = corners.weight[0].data(), *w1 = corners.weight[1].data();
@@ -121,8 +125,10 @@ CAFFE_ALWAYS_INLINE void slope_lanes(const Corners<Dtype>& corners, int width, c
     return;
   }
   for (int x = 0; x < width; ++x) {
-    const Dtype *a = in + std::int64_t{i0[x]} * kLanes, *b = in + std::int64_t{i1[x]} * kLanes;
-    const Dtype *c = in + std::int64_t{i2[x]} * kLanes, *d = in + std::int64_t{i3[x]} * kLanes;
+    const Dtype *a = in + std::int64_t{i0[x]} * kLanes,
+                *b = in + std::int64_t{i1[x]} * kLanes;
+    const Dtype *c = in + std::int64_t{i2[x]} * kLanes,
+                *d = in + std::int64_t{i3[x]} * kLanes;
     const Dtype* from = out_diff + std::int64_t{x} * kLanes;
     Dtype* to = sum + std::int64_t{x} * kLanes;
     const Dtype wa = w0[x], wb = w1[x], wc = w2[x], wd = w3[x];
@@ -134,24 +140,24 @@ CAFFE_ALWAYS_INLINE void slope_lanes(const Corners<Dtype>& corners, int width, c
 }
 
 // The instruction set is chosen for whole functions that are no templates.
-#define DEFINE_WARP_ROWS(Dtype)                                                               \
-  CAFFE_SIMD_CLONES void gather_row(const Corners<Dtype>& corners, int lanes, int width,      \
-                                    const Dtype* in, Dtype* out) {                            \
-    if (lanes == 16) return gather_lanes<Dtype, 16>(corners, width, in, out);                 \
-    if (lanes == 8) return gather_lanes<Dtype, 8>(corners, width, in, out);                   \
-    gather_lanes<Dtype, 1>(corners, width, in, out);                                          \
-  }                                                                                           \
-  CAFFE_SIMD_CLONES void scatter_row(const Corners<Dtype>& corners, int lanes, int width,     \
-                                     const Dtype* out_diff, Dtype* in_diff) {                 \
-    if (lanes == 16) return scatter_lanes<Dtype, 16>(corners, width, out_diff, in_diff);      \
-    if (lanes == 8) return scatter_lanes<Dtype, 8>(corners, width, out_diff, in_diff);        \
-    scatter_lanes<Dtype, 1>(corners, width, out_diff, in_diff);                               \
-  }                                                                                           \
-  CAFFE_SIMD_CLONES void slope_row(const Corners<Dtype>& corners, int lanes, int width,       \
-                                   const Dtype* in, const Dtype* out_diff, Dtype* sum) {      \
-    if (lanes == 16) return slope_lanes<Dtype, 16>(corners, width, in, out_diff, sum);        \
-    if (lanes == 8) return slope_lanes<Dtype, 8>(corners, width, in, out_diff, sum);          \
-    slope_lanes<Dtype, 1>(corners, width, in, out_diff, sum);                                 \
+#define DEFINE_WARP_ROWS(Dtype)                                                          \
+  CAFFE_SIMD_CLONES void gather_row(const Corners<Dtype>& corners, int lanes, int width, \
+                                    const Dtype* in, Dtype* out) {                       \
+    if (lanes == 16) return gather_lanes<Dtype, 16>(corners, width, in, out);            \
+    if (lanes == 8) return gather_lanes<Dtype, 8>(corners, width, in, out);              \
+    gather_lanes<Dtype, 1>(corners, width, in, out);                                     \
+  }                                                                                      \
+  CAFFE_SIMD_CLONES void scatter_row(const Corners<Dtype>& corners, int lanes,           \
+                                     int width, const Dtype* out_diff, Dtype* in_diff) { \
+    if (lanes == 16) return scatter_lanes<Dtype, 16>(corners, width, out_diff, in_diff); \
+    if (lanes == 8) return scatter_lanes<Dtype, 8>(corners, width, out_diff, in_diff);   \
+    scatter_lanes<Dtype, 1>(corners, width, out_diff, in_diff);                          \
+  }                                                                                      \
+  CAFFE_SIMD_CLONES void slope_row(const Corners<Dtype>& corners, int lanes, int width,  \
+                                   const Dtype* in, const Dtype* out_diff, Dtype* sum) { \
+    if (lanes == 16) return slope_lanes<Dtype, 16>(corners, width, in, out_diff, sum);   \
+    if (lanes == 8) return slope_lanes<Dtype, 8>(corners, width, in, out_diff, sum);     \
+    slope_lanes<Dtype, 1>(corners, width, in, out_diff, sum);                            \
   }
 
 DEFINE_WARP_ROWS(float)
@@ -168,7 +174,8 @@ std::int64_t flow_size(const WarpShape& shape) {
 
 // Outside pixels become `fill`; lanes beyond the last channel stay zero.
 template <typename Dtype>
-void fill_outside(const WarpRow<Dtype>& row, Dtype fill, int lanes, int used, Dtype* out) {
+void fill_outside(const WarpRow<Dtype>& row, Dtype fill, int lanes, int used,
+                  Dtype* out) {
   for (std::size_t x = 0; x < row.inside.size(); ++x) {
     if (row.inside[x]) continue;
     std::fill_n(out + x * lanes, used, fill);
@@ -190,20 +197,23 @@ void warp_forward(const WarpShape& shape, Dtype fill, const Blob<Dtype>& image,
   const std::int64_t in_plane = std::int64_t{shape.height} * shape.width * lanes;
   const std::int64_t out_row = std::int64_t{shape.out_width} * lanes;
   const std::int64_t rows = std::int64_t{image.num()} * shape.out_height;
-  parallel_ranges(rows, grain(4 * groups * out_row), [&](std::int64_t begin, std::int64_t end) {
-    WarpRow<Dtype> row(shape.out_width);
-    for (std::int64_t i = begin; i < end; ++i) {
-      const std::int64_t n = i / shape.out_height, y = i % shape.out_height;
-      row.Fill(shape, flow_data + n * flow_size(shape), static_cast<int>(y), false);
-      for (std::int64_t g = 0; g < groups; ++g) {
-        Dtype* to = out.data + ((n * groups + g) * shape.out_height + y) * out_row;
-        gather_row(row.value, lanes, shape.out_width, in.data + (n * groups + g) * in_plane, to);
-        if (row.all_inside) continue;
-        const int used = static_cast<int>(std::min<std::int64_t>(lanes, channels - g * lanes));
-        fill_outside(row, fill, lanes, used, to);
-      }
-    }
-  });
+  parallel_ranges(
+      rows, grain(4 * groups * out_row), [&](std::int64_t begin, std::int64_t end) {
+        WarpRow<Dtype> row(shape.out_width);
+        for (std::int64_t i = begin; i < end; ++i) {
+          const std::int64_t n = i / shape.out_height, y = i % shape.out_height;
+          row.Fill(shape, flow_data + n * flow_size(shape), static_cast<int>(y), false);
+          for (std::int64_t g = 0; g < groups; ++g) {
+            Dtype* to = out.data + ((n * groups + g) * shape.out_height + y) * out_row;
+            gather_row(row.value, lanes, shape.out_width,
+                       in.data + (n * groups + g) * in_plane, to);
+            if (row.all_inside) continue;
+            const int used =
+                static_cast<int>(std::min<std::int64_t>(lanes, channels - g * lanes));
+            fill_outside(row, fill, lanes, used, to);
+          }
+        }
+      });
 }
 
 template <typename Dtype>
@@ -217,22 +227,25 @@ void warp_backward_image(const WarpShape& shape, const Blob<Dtype>& top,
   const std::int64_t in_plane = std::int64_t{shape.height} * shape.width * to.lanes;
   const std::int64_t out_row = std::int64_t{shape.out_width} * to.lanes;
   const std::int64_t out_plane = out_row * shape.out_height;
-  // A plane belongs to one thread; the planes of one image that a thread has share the samples.
-  parallel_ranges(to.planes, grain(4 * out_plane), [&](std::int64_t begin, std::int64_t end) {
-    WarpRow<Dtype> row(shape.out_width);
-    std::fill(to.data + begin * in_plane, to.data + end * in_plane, Dtype(0));
-    for (std::int64_t first = begin; first < end;) {
-      const std::int64_t n = first / groups, last = std::min(end, (n + 1) * groups);
-      for (int y = 0; y < shape.out_height; ++y) {
-        row.Fill(shape, flow_data + n * flow_size(shape), y, false);
-        for (std::int64_t plane = first; plane < last; ++plane) {
-          scatter_row(row.value, to.lanes, shape.out_width,
-                      from.data + plane * out_plane + y * out_row, to.data + plane * in_plane);
+  // A plane belongs to one thread; the planes of one image that a thread has share the
+  // samples.
+  parallel_ranges(
+      to.planes, grain(4 * out_plane), [&](std::int64_t begin, std::int64_t end) {
+        WarpRow<Dtype> row(shape.out_width);
+        std::fill(to.data + begin * in_plane, to.data + end * in_plane, Dtype(0));
+        for (std::int64_t first = begin; first < end;) {
+          const std::int64_t n = first / groups, last = std::min(end, (n + 1) * groups);
+          for (int y = 0; y < shape.out_height; ++y) {
+            row.Fill(shape, flow_data + n * flow_size(shape), y, false);
+            for (std::int64_t plane = first; plane < last; ++plane) {
+              scatter_row(row.value, to.lanes, shape.out_width,
+                          from.data + plane * out_plane + y * out_row,
+                          to.data + plane * in_plane);
+            }
+          }
+          first = last;
         }
-      }
-      first = last;
-    }
-  });
+      });
 }
 
 template <typename Dtype>
@@ -248,42 +261,44 @@ void warp_backward_flow(const WarpShape& shape, const Blob<Dtype>& top,
   const std::int64_t in_plane = std::int64_t{shape.height} * shape.width * lanes;
   const std::int64_t out_row = std::int64_t{shape.out_width} * lanes;
   const std::int64_t rows = std::int64_t{image.num()} * shape.out_height;
-  parallel_ranges(rows, grain(8 * groups * out_row), [&](std::int64_t begin, std::int64_t end) {
-    WarpRow<Dtype> row(shape.out_width);
-    std::vector<Dtype> sum_u(out_row), sum_v(out_row);
-    for (std::int64_t i = begin; i < end; ++i) {
-      const std::int64_t n = i / shape.out_height, y = i % shape.out_height;
-      row.Fill(shape, flow_data + n * flow_size(shape), static_cast<int>(y), true);
-      std::fill(sum_u.begin(), sum_u.end(), Dtype(0));
-      std::fill(sum_v.begin(), sum_v.end(), Dtype(0));
-      for (std::int64_t g = 0; g < groups; ++g) {
-        const Dtype* diff = from.data + ((n * groups + g) * shape.out_height + y) * out_row;
-        const Dtype* plane = in.data + (n * groups + g) * in_plane;
-        slope_row(row.u, lanes, shape.out_width, plane, diff, sum_u.data());
-        slope_row(row.v, lanes, shape.out_width, plane, diff, sum_v.data());
-      }
-      Dtype* u_diff = flow_diff + n * flow_size(shape) + y * shape.out_width;
-      Dtype* v_diff = u_diff + std::int64_t{shape.out_height} * shape.out_width;
-      for (int x = 0; x < shape.out_width; ++x) {
-        Dtype u = 0, v = 0;
-        for (int l = 0; l < lanes; ++l) {
-          u += sum_u[std::int64_t{x} * lanes + l];
-          v += sum_v[std::int64_t{x} * lanes + l];
+  parallel_ranges(
+      rows, grain(8 * groups * out_row), [&](std::int64_t begin, std::int64_t end) {
+        WarpRow<Dtype> row(shape.out_width);
+        std::vector<Dtype> sum_u(out_row), sum_v(out_row);
+        for (std::int64_t i = begin; i < end; ++i) {
+          const std::int64_t n = i / shape.out_height, y = i % shape.out_height;
+          row.Fill(shape, flow_data + n * flow_size(shape), static_cast<int>(y), true);
+          std::fill(sum_u.begin(), sum_u.end(), Dtype(0));
+          std::fill(sum_v.begin(), sum_v.end(), Dtype(0));
+          for (std::int64_t g = 0; g < groups; ++g) {
+            const Dtype* diff =
+                from.data + ((n * groups + g) * shape.out_height + y) * out_row;
+            const Dtype* plane = in.data + (n * groups + g) * in_plane;
+            slope_row(row.u, lanes, shape.out_width, plane, diff, sum_u.data());
+            slope_row(row.v, lanes, shape.out_width, plane, diff, sum_v.data());
+          }
+          Dtype* u_diff = flow_diff + n * flow_size(shape) + y * shape.out_width;
+          Dtype* v_diff = u_diff + std::int64_t{shape.out_height} * shape.out_width;
+          for (int x = 0; x < shape.out_width; ++x) {
+            Dtype u = 0, v = 0;
+            for (int l = 0; l < lanes; ++l) {
+              u += sum_u[std::int64_t{x} * lanes + l];
+              v += sum_v[std::int64_t{x} * lanes + l];
+            }
+            u_diff[x] = row.inside[x] ? u : Dtype(0);
+            v_diff[x] = row.inside[x] ? v : Dtype(0);
+          }
         }
-        u_diff[x] = row.inside[x] ? u : Dtype(0);
-        v_diff[x] = row.inside[x] ? v : Dtype(0);
-      }
-    }
-  });
+      });
 }
 
-#define INSTANTIATE_WARP(Dtype)                                                             \
-  template void warp_forward(const WarpShape&, Dtype, const Blob<Dtype>&,                   \
-                             const Blob<Dtype>&, Blob<Dtype>*);                             \
-  template void warp_backward_image(const WarpShape&, const Blob<Dtype>&,                   \
-                                    const Blob<Dtype>&, Blob<Dtype>*);                      \
-  template void warp_backward_flow(const WarpShape&, const Blob<Dtype>&, const Blob<Dtype>&, \
-                                   Blob<Dtype>*)
+#define INSTANTIATE_WARP(Dtype)                                           \
+  template void warp_forward(const WarpShape&, Dtype, const Blob<Dtype>&, \
+                             const Blob<Dtype>&, Blob<Dtype>*);           \
+  template void warp_backward_image(const WarpShape&, const Blob<Dtype>&, \
+                                    const Blob<Dtype>&, Blob<Dtype>*);    \
+  template void warp_backward_flow(const WarpShape&, const Blob<Dtype>&,  \
+                                   const Blob<Dtype>&, Blob<Dtype>*)
 
 INSTANTIATE_WARP(float);
 INSTANTIATE_WARP(double);

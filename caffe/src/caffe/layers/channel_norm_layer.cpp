@@ -43,14 +43,14 @@ void ChannelNormLayer<Dtype>::Forward_cpu(const vector<Blob<Dtype>*>& bottom,
   Dtype* out = top[0]->mutable_cpu_data();
   for_each_piece(bottom[0]->num(), plane,
                  [=](std::int64_t n, std::int64_t begin, std::int64_t end) {
-    Dtype* y = out + n * plane;
-    std::fill(y + begin, y + end, Dtype(0));
-    for (int c = 0; c < channels; ++c) {
-      const Dtype* x = in + (n * channels + c) * plane;
-      for (std::int64_t i = begin; i < end; ++i) y[i] += x[i] * x[i];
-    }
-    for (std::int64_t i = begin; i < end; ++i) y[i] = std::sqrt(y[i]);
-  });
+                   Dtype* y = out + n * plane;
+                   std::fill(y + begin, y + end, Dtype(0));
+                   for (int c = 0; c < channels; ++c) {
+                     const Dtype* x = in + (n * channels + c) * plane;
+                     for (std::int64_t i = begin; i < end; ++i) y[i] += x[i] * x[i];
+                   }
+                   for (std::int64_t i = begin; i < end; ++i) y[i] = std::sqrt(y[i]);
+                 });
 }
 
 template <typename Dtype>
@@ -65,14 +65,14 @@ void ChannelNormLayer<Dtype>::Backward_cpu(const vector<Blob<Dtype>*>& top,
   Dtype* in_diff = bottom[0]->mutable_cpu_diff();
   for_each_piece(bottom[0]->num(), plane,
                  [=](std::int64_t n, std::int64_t begin, std::int64_t end) {
-    const Dtype *y = out + n * plane, *dy = out_diff + n * plane;
-    for (int c = 0; c < channels; ++c) {
-      const std::int64_t at = (n * channels + c) * plane;
-      for (std::int64_t i = begin; i < end; ++i) {
-        in_diff[at + i] = dy[i] * in[at + i] / (y[i] + Dtype(1e-9));
-      }
-    }
-  });
+                   const Dtype *y = out + n * plane, *dy = out_diff + n * plane;
+                   for (int c = 0; c < channels; ++c) {
+                     const std::int64_t at = (n * channels + c) * plane;
+                     for (std::int64_t i = begin; i < end; ++i) {
+                       in_diff[at + i] = dy[i] * in[at + i] / (y[i] + Dtype(1e-9));
+                     }
+                   }
+                 });
 }
 
 INSTANTIATE_CLASS(ChannelNormLayer);

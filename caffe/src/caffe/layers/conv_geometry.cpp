@@ -5,7 +5,8 @@ namespace caffe {
 
 namespace {
 
-// A field that is repeated (none, one, or one an axis) or, in two dimensions, given as _h, _w.
+// A field that is repeated (none, one, or one an axis) or, in two dimensions, given as
+// _h, _w.
 struct Field {
   const char* name;
   const google::protobuf::RepeatedField<google::protobuf::uint32>& values;
@@ -26,8 +27,8 @@ vector<int> read_field(const Field& field, int axes, int absent, const string& l
   const bool fits = given == 1 || given == axes || (given == 0 && absent >= 0);
   CHECK_VALUE(fits) << layer << ": " << field.name << (absent < 0 ? "_size" : "")
                     << " must be given " << (absent < 0 ? "" : "0 times, ")
-                    << "once or once a spatial axis (" << axes << "); it is given " << given
-                    << " times";
+                    << "once or once a spatial axis (" << axes << "); it is given "
+                    << given << " times";
   vector<int> sizes(axes, absent);
   for (int axis = 0; axis < axes && given > 0; ++axis) {
     sizes[axis] = static_cast<int>(field.values.Get(given == 1 ? 0 : axis));
@@ -50,10 +51,10 @@ ConvGeometry read_conv_geometry(const ConvolutionParameter& param, int spatial_a
       {"kernel", param.kernel_size(), param.has_kernel_h() || param.has_kernel_w(),
        static_cast<int>(param.kernel_h()), static_cast<int>(param.kernel_w())},
       spatial_axes, spatial_axes == 0 ? 1 : -1, layer);
-  geometry.stride = read_field(
-      {"stride", param.stride(), param.has_stride_h() || param.has_stride_w(),
-       static_cast<int>(param.stride_h()), static_cast<int>(param.stride_w())},
-      spatial_axes, 1, layer);
+  geometry.stride =
+      read_field({"stride", param.stride(), param.has_stride_h() || param.has_stride_w(),
+                  static_cast<int>(param.stride_h()), static_cast<int>(param.stride_w())},
+                 spatial_axes, 1, layer);
   geometry.pad =
       read_field({"pad", param.pad(), param.has_pad_h() || param.has_pad_w(),
                   static_cast<int>(param.pad_h()), static_cast<int>(param.pad_w())},

@@ -12,9 +12,9 @@ void ConvolutionLayer<Dtype>::compute_output_shape() {
     const int extent =
         this->dilation_.cpu_data()[i] * (this->kernel_shape_.cpu_data()[i] - 1) + 1;
     const int room = size + 2 * pad - extent;
-    CHECK_VALUE(room >= 0) << this->Where() << ": spatial axis " << i << " of size " << size
-                           << " with pad " << pad << " is smaller than the kernel's extent "
-                           << extent;
+    CHECK_VALUE(room >= 0) << this->Where() << ": spatial axis " << i << " of size "
+                           << size << " with pad " << pad
+                           << " is smaller than the kernel's extent " << extent;
     this->output_shape_.push_back(room / this->stride_.cpu_data()[i] + 1);
   }
 }
@@ -49,7 +49,8 @@ void ConvolutionLayer<Dtype>::ForwardWithEpilogue(const std::vector<Blob<Dtype>*
 }
 
 /// With W' = scale * W and b' = scale * b + shift, and G, g the gradients of W' and b':
-/// dW += scale * G, db += scale * g, dscale = sum of G * W over the filter + g * b, dshift = g.
+/// dW += scale * G, db += scale * g, dscale = sum of G * W over the filter + g * b,
+/// dshift = g.
 template <typename Dtype>
 void ConvolutionLayer<Dtype>::FoldedParameterGradients(const Blob<Dtype>& bottom,
                                                        const Blob<Dtype>& top,
@@ -73,33 +74,36 @@ void ConvolutionLayer<Dtype>::FoldedParameterGradients(const Blob<Dtype>& bottom
     affine->scale.assign(outputs, 0.);
     affine->shift.assign(outputs, 0.);
   }
-  parallel_ranges(outputs, std::max(1, (1 << 14) / filter), [&](std::int64_t begin,
-                                                                std::int64_t end) {
-    for (std::int64_t o = begin; o < end; ++o) {
-      const Dtype scale =
-          epilogue.has_affine() ? static_cast<Dtype>(epilogue.scale[o]) : Dtype(1);
-      const Dtype* gradient = weights_gradient.data() + o * filter;
-      if (want_weights) {
-        for (int i = 0; i < filter; ++i) weights_diff[o * filter + i] += scale * gradient[i];
-      }
-      if (want_bias) bias_diff[o] += scale * bias_gradient[o];
-      if (affine == nullptr) continue;
-      double dot = bias != nullptr ? static_cast<double>(bias_gradient[o]) * bias[o] : 0.;
-      for (int i = 0; i < filter; ++i) {
-        dot += static_cast<double>(gradient[i]) * weights[o * filter + i];
-      }
-      affine->scale[o] = dot;
-      affine->shift[o] = bias_gradient[o];
-    }
-  });
+  parallel_ranges(outputs, std::max(1, (1 << 14) / filter),
+                  [&](std::int64_t begin, std::int64_t end) {
+                    for (std::int64_t o = begin; o < end; ++o) {
+                      const Dtype scale = epilogue.has_affine()
+                                              ? static_cast<Dtype>(epilogue.scale[o])
+                                              : Dtype(1);
+                      const Dtype* gradient = weights_gradient.data() + o * filter;
+                      if (want_weights) {
+                        for (int i = 0; i < filter; ++i)
+                          weights_diff[o * filter + i] += scale * gradient[i];
+                      }
+                      if (want_bias) bias_diff[o] += scale * bias_gradient[o];
+                      if (affine == nullptr) continue;
+                      double dot = bias != nullptr
+                                       ? static_cast<double>(bias_gradient[o]) * bias[o]
+                                       : 0.;
+                      for (int i = 0; i < filter; ++i) {
+                        dot += static_cast<double>(gradient[i]) * weights[o * filter + i];
+                      }
+                      affine->scale[o] = dot;
+                      affine->shift[o] = bias_gradient[o];
+                    }
+                  });
 }
 
 template <typename Dtype>
-void ConvolutionLayer<Dtype>::BackwardWithEpilogue(const std::vector<Blob<Dtype>*>& top,
-                                                   const std::vector<bool>& propagate_down,
-                                                   const std::vector<Blob<Dtype>*>& bottom,
-                                                   const Epilogue<Dtype>& epilogue,
-                                                   AffineGradient* affine) {
+void ConvolutionLayer<Dtype>::BackwardWithEpilogue(
+    const std::vector<Blob<Dtype>*>& top, const std::vector<bool>& propagate_down,
+    const std::vector<Blob<Dtype>*>& bottom, const Epilogue<Dtype>& epilogue,
+    AffineGradient* affine) {
   if constexpr (std::is_same<Dtype, float>::value) {
     activation_backward(epilogue.activation, top[0]);
     FoldedParameterGradients(*bottom[0], *top[0], epilogue, affine);

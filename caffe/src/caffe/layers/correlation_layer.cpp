@@ -13,7 +13,8 @@ template <typename Dtype>
 void CorrelationLayer<Dtype>::LayerSetUp(const vector<Blob<Dtype>*>&,
                                          const vector<Blob<Dtype>*>&) {
   const CorrelationParameter& param = this->layer_param_.correlation_param();
-  const string where = string(this->type()) + " layer '" + this->layer_param_.name() + "': ";
+  const string where =
+      string(this->type()) + " layer '" + this->layer_param_.name() + "': ";
   CHECK_VALUE(param.has_kernel_size()) << where << "Filter kernel_size is not set";
   CHECK_VALUE(param.has_max_displacement()) << where << "Max displacement is required";
   CHECK_VALUE(param.kernel_size() % 2 == 1)
@@ -32,8 +33,9 @@ void CorrelationLayer<Dtype>::SetRows(int pad, int max_displacement) {
   shape_.rows_first = -radius;
   shape_.rows = 2 * radius + 1;
   shape_.origin_y = max_displacement - pad;
-  shape_.out_height = ceil_div(
-      shape_.height + 2 * pad - 2 * max_displacement - (shape_.kernel - 1), shape_.stride_1);
+  shape_.out_height =
+      ceil_div(shape_.height + 2 * pad - 2 * max_displacement - (shape_.kernel - 1),
+               shape_.stride_1);
 }
 
 template <typename Dtype>
@@ -46,7 +48,8 @@ template <typename Dtype>
 void CorrelationLayer<Dtype>::Reshape(const vector<Blob<Dtype>*>& bottom,
                                       const vector<Blob<Dtype>*>& top) {
   const CorrelationParameter& param = this->layer_param_.correlation_param();
-  const string where = string(this->type()) + " layer '" + this->layer_param_.name() + "': ";
+  const string where =
+      string(this->type()) + " layer '" + this->layer_param_.name() + "': ";
   CHECK_VALUE(bottom[0]->num_axes() == 4 && bottom[0]->shape() == bottom[1]->shape())
       << where << "both bottoms must have the same shape (N, C, H, W); they are "
       << bottom[0]->shape_string() << " and " << bottom[1]->shape_string();
@@ -62,11 +65,12 @@ void CorrelationLayer<Dtype>::Reshape(const vector<Blob<Dtype>*>& bottom,
       ceil_div(shape_.width + 2 * pad - 2 * max_displacement - (shape_.kernel - 1),
                shape_.stride_1);
   CHECK_VALUE(shape_.out_height >= 1 && shape_.out_width >= 1)
-      << where << "Correlation cannot be done with current settings. Neighborhood and kernel "
+      << where
+      << "Correlation cannot be done with current settings. Neighborhood and kernel "
       << "don't fit in blob: bottoms " << bottom[0]->shape_string() << ", pad " << pad
       << ", max_displacement " << max_displacement << ", kernel_size " << shape_.kernel;
-  top[0]->Reshape({bottom[0]->num(), shape_.displacements(), shape_.out_height,
-                   shape_.out_width});
+  top[0]->Reshape(
+      {bottom[0]->num(), shape_.displacements(), shape_.out_height, shape_.out_width});
 }
 
 template <typename Dtype>
@@ -92,7 +96,8 @@ void Correlation1DLayer<Dtype>::LayerSetUp(const vector<Blob<Dtype>*>& bottom,
   const int direction = this->layer_param_.correlation_param().single_direction();
   CHECK_VALUE(direction >= -1 && direction <= 1)
       << "Correlation1D layer '" << this->layer_param_.name()
-      << "': single_direction must be -1 (left), 0 (off), or 1 (right), not " << direction;
+      << "': single_direction must be -1 (left), 0 (off), or 1 (right), not "
+      << direction;
 }
 
 template <typename Dtype>
@@ -107,7 +112,9 @@ void Correlation1DLayer<Dtype>::SetRows(int, int) {
 template <typename Dtype>
 void Correlation1DLayer<Dtype>::SetColumns(int radius) {
   const int direction = this->layer_param_.correlation_param().single_direction();
-  this->shape_.columns_first = direction == 0 ? -radius : direction > 0 ? 0 : -(radius + 1);
+  this->shape_.columns_first = direction == 0  ? -radius
+                               : direction > 0 ? 0
+                                               : -(radius + 1);
   this->shape_.columns = direction == 0 ? 2 * radius + 1 : radius + 1;
 }
 

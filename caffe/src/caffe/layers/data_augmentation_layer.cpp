@@ -25,7 +25,8 @@ ResampleTaps<Dtype> crop_taps(int in, int out) {
     const int left = static_cast<int>(x);
     const double part = x - left;
     first.push_back(left);
-    weights.push_back(part > 0 ? std::vector<double>{1 - part, part} : std::vector<double>{1});
+    weights.push_back(part > 0 ? std::vector<double>{1 - part, part}
+                               : std::vector<double>{1});
   }
   return ResampleTaps<Dtype>::Of(in, first, weights);
 }
@@ -59,13 +60,15 @@ void DataAugmentationLayer<Dtype>::RefuseRandomAugmentation(size_t bottoms) cons
     LOG(WARNING) << where << "Please enter crop size if you want to perform augmentation";
     return;
   }
-  CHECK_VALUE(bottoms == 1) << where << "a bottom of augmentation coefficients is not supported "
+  CHECK_VALUE(bottoms == 1) << where
+                            << "a bottom of augmentation coefficients is not supported "
                             << "yet; this layer crops and subtracts the mean";
   if (this->phase_ != TRAIN && !param.augment_during_test()) return;
   const string field = random_field(param);
-  CHECK_VALUE(field.empty()) << where << "augmentation_param." << field << " asks for random "
-                             << "augmentation, which is not supported yet; this layer crops and "
-                             << "subtracts the mean";
+  CHECK_VALUE(field.empty())
+      << where << "augmentation_param." << field << " asks for random "
+      << "augmentation, which is not supported yet; this layer crops and "
+      << "subtracts the mean";
 }
 
 template <typename Dtype>
@@ -76,7 +79,8 @@ void DataAugmentationLayer<Dtype>::LayerSetUp(const vector<Blob<Dtype>*>& bottom
   CHECK_VALUE(bottom[0]->num_axes() == 4)
       << "DataAugmentation layer '" << this->layer_param_.name()
       << "' takes images (N, C, H, W), not " << bottom[0]->shape_string();
-  const int height = crops() ? static_cast<int>(param.crop_height()) : bottom[0]->height();
+  const int height =
+      crops() ? static_cast<int>(param.crop_height()) : bottom[0]->height();
   const int width = crops() ? static_cast<int>(param.crop_width()) : bottom[0]->width();
   MakeParameters(bottom[0]->channels(), height, width);
 }
@@ -116,10 +120,11 @@ void DataAugmentationLayer<Dtype>::Reshape(const vector<Blob<Dtype>*>& bottom,
     const int crop_height = static_cast<int>(param.crop_height());
     const int crop_width = static_cast<int>(param.crop_width());
     const string where = "DataAugmentation layer '" + this->layer_param_.name() + "': ";
-    CHECK_VALUE(crop_width <= width) << where << "crop width greater than original: "
-                                     << crop_width << " of " << width;
-    CHECK_VALUE(crop_height <= height) << where << "crop height greater than original: "
-                                       << crop_height << " of " << height;
+    CHECK_VALUE(crop_width <= width)
+        << where << "crop width greater than original: " << crop_width << " of " << width;
+    CHECK_VALUE(crop_height <= height)
+        << where << "crop height greater than original: " << crop_height << " of "
+        << height;
     if (columns_.in != width) columns_ = crop_taps<Dtype>(width, crop_width);
     if (rows_.in != height) rows_ = crop_taps<Dtype>(height, crop_height);
     height = crop_height;
@@ -130,7 +135,8 @@ void DataAugmentationLayer<Dtype>::Reshape(const vector<Blob<Dtype>*>& bottom,
   if (this->blobs_.size() < 3) return;
   CHECK_VALUE(this->blobs_[2]->count() == channels)
       << "DataAugmentation layer '" << this->layer_param_.name() << "' holds means of "
-      << this->blobs_[2]->count() << " channels, its bottom is " << bottom[0]->shape_string();
+      << this->blobs_[2]->count() << " channels, its bottom is "
+      << bottom[0]->shape_string();
   const vector<int> shape = {1, channels, height, width};
   if (this->blobs_[1]->shape() == shape) return;
   // An input of another size: the mean image starts again from the channels' means.
@@ -148,7 +154,8 @@ void DataAugmentationLayer<Dtype>::Forward_cpu(const vector<Blob<Dtype>*>& botto
   const double passes = std::trunc(this->blobs_[0]->cpu_data()[0]) + 1;
   this->blobs_[0]->mutable_cpu_data()[0] = static_cast<Dtype>(passes);
   if (crops()) {
-    resample_planes(rows_, columns_, read_planes(*bottom[0], bottom[0]->data().get(), false),
+    resample_planes(rows_, columns_,
+                    read_planes(*bottom[0], bottom[0]->data().get(), false),
                     write_planes(*top[0], top[0]->data().get(), false));
   } else {
     caffe_copy(bottom[0]->count(), bottom[0]->cpu_data(), top[0]->mutable_cpu_data());
@@ -210,7 +217,8 @@ void DataAugmentationLayer<Dtype>::SubtractMean(Blob<Dtype>* top) const {
   parallel_ranges(top->count(0, 2), 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       const Dtype mean = means[i % channels];
-      for (Dtype* value = data + i * plane; value < data + (i + 1) * plane; ++value) *value -= mean;
+      for (Dtype* value = data + i * plane; value < data + (i + 1) * plane; ++value)
+        *value -= mean;
     }
   });
 }
@@ -220,7 +228,8 @@ void DataAugmentationLayer<Dtype>::Backward_cpu(const vector<Blob<Dtype>*>&,
                                                 const vector<bool>& propagate_down,
                                                 const vector<Blob<Dtype>*>& bottom) {
   for (size_t i = 0; i < bottom.size(); ++i) {
-    if (propagate_down[i]) caffe_set(bottom[i]->count(), Dtype(0), bottom[i]->mutable_cpu_diff());
+    if (propagate_down[i])
+      caffe_set(bottom[i]->count(), Dtype(0), bottom[i]->mutable_cpu_diff());
   }
 }
 
@@ -233,8 +242,8 @@ void DataAugmentationLayer<Dtype>::CustomCopyBlobs(const vector<Blob<float>*>& s
   const auto copy = [](const Blob<float>& from, Blob<Dtype>* to) {
     std::copy_n(from.cpu_data(), from.count(), to->mutable_cpu_data());
   };
-  CHECK_VALUE(source[0]->count() == 1) << where << "the source's count is "
-                                       << source[0]->shape_string();
+  CHECK_VALUE(source[0]->count() == 1)
+      << where << "the source's count is " << source[0]->shape_string();
   copy(*source[0], this->blobs_[0].get());
   if (!param.mean_per_pixel()) {
     CHECK_VALUE(source.size() > 2 && source[2]->count() == channels.count())
@@ -243,8 +252,8 @@ void DataAugmentationLayer<Dtype>::CustomCopyBlobs(const vector<Blob<float>*>& s
     return;
   }
   CHECK_VALUE(source[1]->num_axes() == 4 && source[1]->shape(1) == image.shape(1))
-      << where << "the source's mean image is " << source[1]->shape_string() << ", the net's "
-      << image.shape_string();
+      << where << "the source's mean image is " << source[1]->shape_string()
+      << ", the net's " << image.shape_string();
   if (source[1]->shape() == image.shape()) {
     copy(*source[1], &image);
     SetChannelMeans();

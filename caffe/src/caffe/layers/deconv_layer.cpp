@@ -12,8 +12,8 @@ void DeconvolutionLayer<Dtype>::compute_output_shape() {
     const int extent =
         this->dilation_.cpu_data()[i] * (this->kernel_shape_.cpu_data()[i] - 1) + 1;
     const int output = this->stride_.cpu_data()[i] * (size - 1) + extent - 2 * pad;
-    CHECK_VALUE(output > 0) << this->Where() << ": spatial axis " << i << " of size " << size
-                            << ", kernel extent " << extent << " and pad " << pad
+    CHECK_VALUE(output > 0) << this->Where() << ": spatial axis " << i << " of size "
+                            << size << ", kernel extent " << extent << " and pad " << pad
                             << " leaves an output of size " << output;
     this->output_shape_.push_back(output);
   }

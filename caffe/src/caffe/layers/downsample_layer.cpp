@@ -37,8 +37,8 @@ void DownsampleLayer<Dtype>::Reshape(const vector<Blob<Dtype>*>& bottom,
 }
 
 template <typename Dtype>
-typename DownsampleLayer<Dtype>::Sums DownsampleLayer<Dtype>::SumsAt(const Dtype* plane, int y,
-                                                                     int x) const {
+typename DownsampleLayer<Dtype>::Sums DownsampleLayer<Dtype>::SumsAt(const Dtype* plane,
+                                                                     int y, int x) const {
   Sums sums;
   for (int s = rows_.first(y); s <= rows_.last(y); ++s) {
     const double row_weight = rows_.weight(y, s);
@@ -68,17 +68,17 @@ void DownsampleLayer<Dtype>::Forward_cpu(const vector<Blob<Dtype>*>& bottom,
   const std::int64_t in_plane = std::int64_t{rows_.in} * columns_.in;
   parallel_ranges(std::int64_t{top[0]->count(0, 2)} * rows_.out, 4,
                   [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      const Dtype* plane = in + i / rows_.out * in_plane;
-      const int y = static_cast<int>(i % rows_.out);
-      for (int x = 0; x < columns_.out; ++x) {
-        const Sums sums = SumsAt(plane, y, x);
-        out[i * columns_.out + x] = sums.is_known()
-                                        ? static_cast<Dtype>(sums.value / sums.known)
-                                        : std::numeric_limits<Dtype>::quiet_NaN();
-      }
-    }
-  });
+                    for (std::int64_t i = begin; i < end; ++i) {
+                      const Dtype* plane = in + i / rows_.out * in_plane;
+                      const int y = static_cast<int>(i % rows_.out);
+                      for (int x = 0; x < columns_.out; ++x) {
+                        const Sums sums = SumsAt(plane, y, x);
+                        out[i * columns_.out + x] =
+                            sums.is_known() ? static_cast<Dtype>(sums.value / sums.known)
+                                            : std::numeric_limits<Dtype>::quiet_NaN();
+                      }
+                    }
+                  });
 }
 
 template <typename Dtype>
@@ -103,7 +103,8 @@ void DownsampleLayer<Dtype>::Backward_cpu(const vector<Blob<Dtype>*>& top,
       const Dtype* x_data = in + plane * in_plane;
       Dtype* x_diff = in_diff + plane * in_plane;
       for (std::int64_t o = 0; o < out_plane; ++o) {
-        const int y = static_cast<int>(o / columns_.out), x = static_cast<int>(o % columns_.out);
+        const int y = static_cast<int>(o / columns_.out),
+                  x = static_cast<int>(o % columns_.out);
         const Sums sums = SumsAt(x_data, y, x);
         if (!sums.is_known()) continue;
         const double share = out_diff[plane * out_plane + o] / sums.known;
@@ -111,7 +112,8 @@ void DownsampleLayer<Dtype>::Backward_cpu(const vector<Blob<Dtype>*>& top,
           for (int p = columns_.first(x); p <= columns_.last(x); ++p) {
             const std::int64_t i = std::int64_t{s} * columns_.in + p;
             if (std::isnan(x_data[i])) continue;
-            x_diff[i] += static_cast<Dtype>(share * rows_.weight(y, s) * columns_.weight(x, p));
+            x_diff[i] +=
+                static_cast<Dtype>(share * rows_.weight(y, s) * columns_.weight(x, p));
           }
         }
       }

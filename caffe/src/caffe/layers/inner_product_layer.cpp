@@ -23,8 +23,9 @@ void InnerProductLayer<Dtype>::LayerSetUp(const vector<Blob<Dtype>*>& bottom,
         << where << ": " << 1 + bias_term_ << " parameter blob(s) expected, "
         << this->blobs_.size() << " given";
     CHECK_VALUE(this->blobs_[0]->count() == N_ * K_)
-        << where << ": the given weights have the shape " << this->blobs_[0]->shape_string()
-        << "; the layer's are " << weight_shape[0] << " " << weight_shape[1];
+        << where << ": the given weights have the shape "
+        << this->blobs_[0]->shape_string() << "; the layer's are " << weight_shape[0]
+        << " " << weight_shape[1];
     if (bias_term_) {
       CHECK_VALUE(this->blobs_[1]->count() == N_)
           << where << ": the given bias has the shape " << this->blobs_[1]->shape_string()
@@ -50,8 +51,8 @@ void InnerProductLayer<Dtype>::Reshape(const vector<Blob<Dtype>*>& bottom,
       bottom[0]->CanonicalAxisIndex(this->layer_param_.inner_product_param().axis());
   CHECK_VALUE(bottom[0]->count(axis) == K_)
       << "InnerProduct layer '" << this->layer_param_.name() << "': an item had " << K_
-      << " values at set-up and has " << bottom[0]->count(axis) << " now; the bottom's shape is "
-      << bottom[0]->shape_string() << ", axis " << axis;
+      << " values at set-up and has " << bottom[0]->count(axis)
+      << " now; the bottom's shape is " << bottom[0]->shape_string() << ", axis " << axis;
   M_ = bottom[0]->count(0, axis);
   vector<int> top_shape(bottom[0]->shape().begin(), bottom[0]->shape().begin() + axis);
   top_shape.push_back(N_);
@@ -75,8 +76,8 @@ void InnerProductLayer<Dtype>::Forward_cpu(const vector<Blob<Dtype>*>& bottom,
     caffe_cpu_gemv<Dtype>(transpose_ ? CblasTrans : CblasNoTrans, transpose_ ? K_ : N_,
                           transpose_ ? N_ : K_, 1, weights, x, beta, y);
   } else {
-    caffe_cpu_gemm<Dtype>(CblasNoTrans, transpose_ ? CblasNoTrans : CblasTrans, M_, N_, K_, 1,
-                          x, weights, beta, y);
+    caffe_cpu_gemm<Dtype>(CblasNoTrans, transpose_ ? CblasNoTrans : CblasTrans, M_, N_,
+                          K_, 1, x, weights, beta, y);
   }
 }
 
@@ -90,9 +91,11 @@ void InnerProductLayer<Dtype>::Backward_cpu(const vector<Blob<Dtype>*>& top,
     const Dtype* x = bottom[0]->cpu_data();
     Dtype* weights_diff = this->blobs_[0]->mutable_cpu_diff();
     if (transpose_) {
-      caffe_cpu_gemm<Dtype>(CblasTrans, CblasNoTrans, K_, N_, M_, 1, x, dy, 1, weights_diff);
+      caffe_cpu_gemm<Dtype>(CblasTrans, CblasNoTrans, K_, N_, M_, 1, x, dy, 1,
+                            weights_diff);
     } else {
-      caffe_cpu_gemm<Dtype>(CblasTrans, CblasNoTrans, N_, K_, M_, 1, dy, x, 1, weights_diff);
+      caffe_cpu_gemm<Dtype>(CblasTrans, CblasNoTrans, N_, K_, M_, 1, dy, x, 1,
+                            weights_diff);
     }
   }
   if (bias_term_ && this->param_propagate_down_[1]) {
@@ -102,8 +105,9 @@ void InnerProductLayer<Dtype>::Backward_cpu(const vector<Blob<Dtype>*>& top,
     }
   }
   if (propagate_down[0]) {
-    caffe_cpu_gemm<Dtype>(CblasNoTrans, transpose_ ? CblasTrans : CblasNoTrans, M_, K_, N_, 1,
-                          dy, this->blobs_[0]->cpu_data(), 0, bottom[0]->mutable_cpu_diff());
+    caffe_cpu_gemm<Dtype>(CblasNoTrans, transpose_ ? CblasTrans : CblasNoTrans, M_, K_,
+                          N_, 1, dy, this->blobs_[0]->cpu_data(), 0,
+                          bottom[0]->mutable_cpu_diff());
   }
 }
 

@@ -119,20 +119,23 @@ void L1LossLayer<Dtype>::Backward_cpu(const vector<Blob<Dtype>*>& top,
       });
       continue;
     }
-    parallel_ranges(count / d.channels, 1 << 10, [=](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t location = begin; location < end; ++location) {
-        const double s = d.squares(location);
-        // Without epsilon the root has no slope at 0.
-        const bool flat = d.in_plateau(s) || s + d.epsilon <= 0;
-        const double slope =
-            flat ? 0 : scale * d.power * std::pow(s + d.epsilon, d.power - 1) * 2 * d.omega;
-        std::int64_t i = d.first_entry(location);
-        for (int c = 0; c < d.channels; ++c, i += d.plane) {
-          const double value = d.at(i);
-          diff[i] = static_cast<Dtype>(std::isnan(value) ? 0 : slope * value);
-        }
-      }
-    });
+    parallel_ranges(
+        count / d.channels, 1 << 10, [=](std::int64_t begin, std::int64_t end) {
+          for (std::int64_t location = begin; location < end; ++location) {
+            const double s = d.squares(location);
+            // Without epsilon the root has no slope at 0.
+            const bool flat = d.in_plateau(s) || s + d.epsilon <= 0;
+            const double slope = flat ? 0
+                                      : scale * d.power *
+                                            std::pow(s + d.epsilon, d.power - 1) * 2 *
+                                            d.omega;
+            std::int64_t i = d.first_entry(location);
+            for (int c = 0; c < d.channels; ++c, i += d.plane) {
+              const double value = d.at(i);
+              diff[i] = static_cast<Dtype>(std::isnan(value) ? 0 : slope * value);
+            }
+          }
+        });
   }
 }
 

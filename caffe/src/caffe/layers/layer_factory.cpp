@@ -37,8 +37,9 @@ shared_ptr<Layer<Dtype>> LayerRegistry<Dtype>::CreateLayer(const LayerParameter&
   }
   std::ostringstream known;
   for (size_t i = 0; i < types.size(); ++i) known << (i ? ", " : "") << types[i];
-  CAFFE_THROW(kValue) << "layer '" << param.name() << "': unknown layer type '" << param.type()
-                      << "'" << hint.str() << " (known types: " << known.str() << ")";
+  CAFFE_THROW(kValue) << "layer '" << param.name() << "': unknown layer type '"
+                      << param.type() << "'" << hint.str()
+                      << " (known types: " << known.str() << ")";
 }
 
 template <typename Dtype>

@@ -12,8 +12,8 @@ namespace {
 
 // Sums `values` (C planes of one item) over a window of channels into `sums`.
 template <typename Dtype, typename Value>
-void window_sums(int channels, std::int64_t plane, int half, const Value& value, Dtype factor,
-                 Dtype start, Dtype* sums) {
+void window_sums(int channels, std::int64_t plane, int half, const Value& value,
+                 Dtype factor, Dtype start, Dtype* sums) {
   for (int c = 0; c < channels; ++c) {
     Dtype* sum = sums + c * plane;
     std::fill(sum, sum + plane, start);
@@ -28,7 +28,8 @@ void window_sums(int channels, std::int64_t plane, int half, const Value& value,
 }  // namespace
 
 template <typename Dtype>
-void LRNLayer<Dtype>::LayerSetUp(const vector<Blob<Dtype>*>&, const vector<Blob<Dtype>*>&) {
+void LRNLayer<Dtype>::LayerSetUp(const vector<Blob<Dtype>*>&,
+                                 const vector<Blob<Dtype>*>&) {
   const LRNParameter& param = this->layer_param_.lrn_param();
   size_ = static_cast<int>(param.local_size());
   CHECK_VALUE(size_ % 2 == 1) << "LRN layer '" << this->layer_param_.name()
@@ -82,7 +83,8 @@ void LRNLayer<Dtype>::ScaleWithin(const Dtype* x, Dtype* s) {
   vector<Dtype> squares(count);
   caffe_sqr(count, x, squares.data());
   average_pool_forward(Window(), num_ * channels_, 1, squares.data(), s);
-  for_each_index(count, [=, alpha = alpha_, k = k_](std::int64_t i) { s[i] = k + alpha * s[i]; });
+  for_each_index(
+      count, [=, alpha = alpha_, k = k_](std::int64_t i) { s[i] = k + alpha * s[i]; });
 }
 
 template <typename Dtype>
@@ -113,7 +115,8 @@ void LRNLayer<Dtype>::Backward_cpu(const vector<Blob<Dtype>*>& top,
   Dtype* dx = bottom[0]->mutable_cpu_diff();
   // dx = dy * s^-beta + x * factor * (sum over the windows that hold x of dy * y / s).
   vector<Dtype> ratio(count), sums(count);
-  for_each_index(count, [&ratio, dy, y, s](std::int64_t i) { ratio[i] = dy[i] * y[i] / s[i]; });
+  for_each_index(count,
+                 [&ratio, dy, y, s](std::int64_t i) { ratio[i] = dy[i] * y[i] / s[i]; });
   Dtype factor = -2 * alpha_ * beta_;
   if (Across()) {
     const std::int64_t item = std::int64_t{channels_} * height_ * width_;
@@ -130,7 +133,8 @@ void LRNLayer<Dtype>::Backward_cpu(const vector<Blob<Dtype>*>& top,
   }
   caffe_powx(count, s, -beta_, dx);
   const Dtype* sum = sums.data();
-  for_each_index(count, [=](std::int64_t i) { dx[i] = dy[i] * dx[i] + factor * x[i] * sum[i]; });
+  for_each_index(count,
+                 [=](std::int64_t i) { dx[i] = dy[i] * dx[i] + factor * x[i] * sum[i]; });
 }
 
 INSTANTIATE_CLASS(LRNLayer);

@@ -18,8 +18,10 @@ void PoolingLayer<Dtype>::ReadKernel(const string& where) {
   const PoolingParameter& param = this->layer_param_.pooling_param();
   const bool pair = param.has_kernel_h() && param.has_kernel_w();
   if (global_pooling_) {
-    CHECK_VALUE(!param.has_kernel_size() && !param.has_kernel_h() && !param.has_kernel_w())
-        << where << ": with global_pooling no kernel may be given: it is the bottom's size";
+    CHECK_VALUE(!param.has_kernel_size() && !param.has_kernel_h() &&
+                !param.has_kernel_w())
+        << where
+        << ": with global_pooling no kernel may be given: it is the bottom's size";
     return;
   }
   CHECK_VALUE(param.has_kernel_size() != pair)
@@ -46,7 +48,8 @@ void PoolingLayer<Dtype>::ReadStrideAndPad(const string& where) {
   stride_h_ = static_cast<int>(stride_pair ? param.stride_h() : param.stride());
   stride_w_ = static_cast<int>(stride_pair ? param.stride_w() : param.stride());
   CHECK_VALUE(stride_h_ > 0 && stride_w_ > 0)
-      << where << ": the stride must be positive; it is " << stride_h_ << " x " << stride_w_;
+      << where << ": the stride must be positive; it is " << stride_h_ << " x "
+      << stride_w_;
 }
 
 template <typename Dtype>
@@ -81,12 +84,12 @@ int PoolingLayer<Dtype>::PooledSize(int size, int kernel, int stride, int pad) c
   if ((pad_h_ != 0 || pad_w_ != 0) && (pooled - 1) * stride >= size + pad) {
     --pooled;
     CHECK_VALUE((pooled - 1) * stride < size + pad)
-        << Where() << ": the last window starts beyond the image: size " << size << ", kernel "
-        << kernel << ", stride " << stride << ", pad " << pad;
+        << Where() << ": the last window starts beyond the image: size " << size
+        << ", kernel " << kernel << ", stride " << stride << ", pad " << pad;
   }
   CHECK_VALUE(pooled >= 0) << Where() << ": a kernel of " << kernel
-                           << " is too large for a bottom of size " << size << " with pad "
-                           << pad;
+                           << " is too large for a bottom of size " << size
+                           << " with pad " << pad;
   return pooled;
 }
 
@@ -108,8 +111,10 @@ void PoolingLayer<Dtype>::Reshape(const vector<Blob<Dtype>*>& bottom,
   pooled_width_ = PooledSize(width_, kernel_w_, stride_w_, pad_w_);
   const PoolShape shape = Shape();
   if (!same && pooled_height_ > 0 && pooled_width_ > 0 &&
-      (shape.rows(pooled_height_ - 1).empty() || shape.columns(pooled_width_ - 1).empty())) {
-    LOG(WARNING) << Where() << ": the last window is empty and gives 0 (stride larger than "
+      (shape.rows(pooled_height_ - 1).empty() ||
+       shape.columns(pooled_width_ - 1).empty())) {
+    LOG(WARNING) << Where()
+                 << ": the last window is empty and gives 0 (stride larger than "
                  << "the kernel, size " << height_ << " x " << width_ << ")";
   }
   for (Blob<Dtype>* blob : top) {
@@ -155,8 +160,8 @@ void PoolingLayer<Dtype>::Forward_cpu(const vector<Blob<Dtype>*>& bottom,
           const BlockedLayout from = bottom[0]->blocked_layout();
           const BlockedLayout to = top[0]->blocked_layout();
           if (!to.valid()) break;
-          average_pool_forward(Shape(), from.num * std::int64_t{from.blocks()}, from.block,
-                               bottom[0]->data()->blocked_data(from),
+          average_pool_forward(Shape(), from.num * std::int64_t{from.blocks()},
+                               from.block, bottom[0]->data()->blocked_data(from),
                                top[0]->data()->mutable_blocked_data(to));
           break;
         }
@@ -276,34 +281,37 @@ void PoolingLayer<Dtype>::ForwardStochastic(const Blob<Dtype>& bottom, Blob<Dtyp
   Dtype* out = top->mutable_cpu_data();
   parallel_for(planes, [&](std::int64_t plane) {
     const Dtype* x = in + plane * shape.plane();
-    for_each_window(shape, [&](std::int64_t at, PoolShape::Span rows, PoolShape::Span columns) {
-      const std::int64_t i = plane * shape.pooled_plane() + at;
-      Dtype sum = 0, squares = 0;
-      for_each_element(rows, columns, shape.width, [&](int k) {
-        sum += x[k];
-        squares += x[k] * x[k];
-      });
-      if (!train) {
-        out[i] = sum > 0 ? squares / sum : Dtype(0);
-        return;
-      }
-      // The first element whose running sum reaches the threshold; the last one at worst.
-      const Dtype threshold = draws[i] * sum;
-      Dtype running = 0;
-      bool found = false;
-      for_each_element(rows, columns, shape.width, [&](int k) {
-        if (found) return;
-        running += x[k];
-        mask_[i] = k;
-        found = running >= threshold && running > 0;
-      });
-      out[i] = mask_[i] >= 0 ? x[mask_[i]] : Dtype(0);
-    });
+    for_each_window(shape,
+                    [&](std::int64_t at, PoolShape::Span rows, PoolShape::Span columns) {
+                      const std::int64_t i = plane * shape.pooled_plane() + at;
+                      Dtype sum = 0, squares = 0;
+                      for_each_element(rows, columns, shape.width, [&](int k) {
+                        sum += x[k];
+                        squares += x[k] * x[k];
+                      });
+                      if (!train) {
+                        out[i] = sum > 0 ? squares / sum : Dtype(0);
+                        return;
+                      }
+                      // The first element whose running sum reaches the threshold; the
+                      // last one at worst.
+                      const Dtype threshold = draws[i] * sum;
+                      Dtype running = 0;
+                      bool found = false;
+                      for_each_element(rows, columns, shape.width, [&](int k) {
+                        if (found) return;
+                        running += x[k];
+                        mask_[i] = k;
+                        found = running >= threshold && running > 0;
+                      });
+                      out[i] = mask_[i] >= 0 ? x[mask_[i]] : Dtype(0);
+                    });
   });
 }
 
 template <typename Dtype>
-void PoolingLayer<Dtype>::BackwardStochastic(const Blob<Dtype>& top, Blob<Dtype>* bottom) {
+void PoolingLayer<Dtype>::BackwardStochastic(const Blob<Dtype>& top,
+                                             Blob<Dtype>* bottom) {
   const PoolShape shape = Shape();
   if (this->phase_ == TRAIN) {
     max_pool_backward(shape, bottom->count(0, 2), 1, top.cpu_diff(), mask_.data(),
@@ -317,7 +325,8 @@ void PoolingLayer<Dtype>::BackwardStochastic(const Blob<Dtype>& top, Blob<Dtype>
   caffe_set(bottom->count(), Dtype(0), in_diff);
   parallel_for(bottom->count(0, 2), [&](std::int64_t plane) {
     const std::int64_t from = plane * shape.plane();
-    for_each_window(shape, [&](std::int64_t at, PoolShape::Span rows, PoolShape::Span columns) {
+    for_each_window(shape, [&](std::int64_t at, PoolShape::Span rows,
+                               PoolShape::Span columns) {
       const std::int64_t i = plane * shape.pooled_plane() + at;
       Dtype sum = 0;
       for_each_element(rows, columns, shape.width, [&](int k) { sum += in[from + k]; });

@@ -22,15 +22,18 @@ void ResampleLayer<Dtype>::LayerSetUp(const vector<Blob<Dtype>*>& bottom,
       break;
     default:
       CAFFE_THROW(kValue) << where << "only CUBIC, LINEAR and NEAREST interpolation is "
-                          << "supported for now, not " << param.ResampleType_Name(param.type());
+                          << "supported for now, not "
+                          << param.ResampleType_Name(param.type());
   }
   if (bottom.size() > 1) return;
-  CHECK_VALUE(param.height() > 0) << where << "ResampleLayer must have top_height > 0: set "
-                                  << "resample_param.height, or give a second bottom of the "
-                                  << "size wanted";
-  CHECK_VALUE(param.width() > 0) << where << "ResampleLayer must have top_width > 0: set "
-                                 << "resample_param.width, or give a second bottom of the size "
-                                 << "wanted";
+  CHECK_VALUE(param.height() > 0)
+      << where << "ResampleLayer must have top_height > 0: set "
+      << "resample_param.height, or give a second bottom of the "
+      << "size wanted";
+  CHECK_VALUE(param.width() > 0)
+      << where << "ResampleLayer must have top_width > 0: set "
+      << "resample_param.width, or give a second bottom of the size "
+      << "wanted";
 }
 
 template <typename Dtype>
@@ -39,16 +42,18 @@ void ResampleLayer<Dtype>::Reshape(const vector<Blob<Dtype>*>& bottom,
   const ResampleParameter& param = this->layer_param_.resample_param();
   for (const Blob<Dtype>* blob : bottom) {
     CHECK_VALUE(blob->num_axes() == 4 && blob->height() > 0 && blob->width() > 0)
-        << "layer '" << this->layer_param_.name() << "' resamples images (N, C, H, W), not "
-        << blob->shape_string();
+        << "layer '" << this->layer_param_.name()
+        << "' resamples images (N, C, H, W), not " << blob->shape_string();
   }
   const bool like = bottom.size() > 1;
   const int height = like ? bottom[1]->height() : static_cast<int>(param.height());
   const int width = like ? bottom[1]->width() : static_cast<int>(param.width());
   top[0]->Reshape({bottom[0]->num(), bottom[0]->channels(), height, width});
-  const auto renew = [&](int in, int out, ResampleTaps<Dtype>* taps, ResampleTaps<Dtype>* back) {
+  const auto renew = [&](int in, int out, ResampleTaps<Dtype>* taps,
+                         ResampleTaps<Dtype>* back) {
     if (taps->in == in && taps->out == out) return;
-    *taps = ResampleTaps<Dtype>::Make(ResampleAxis::Make(in, out, kernel_, param.antialias()));
+    *taps = ResampleTaps<Dtype>::Make(
+        ResampleAxis::Make(in, out, kernel_, param.antialias()));
     *back = ResampleTaps<Dtype>();
   };
   renew(bottom[0]->height(), height, &rows_, &rows_back_);
@@ -60,7 +65,8 @@ void ResampleLayer<Dtype>::Forward_cpu(const vector<Blob<Dtype>*>& bottom,
                                        const vector<Blob<Dtype>*>& top) {
   if (top[0]->count() == 0) return;
   const bool blocked = prefers_blocks(*bottom[0], *bottom[0]->data());
-  resample_planes(rows_, columns_, read_planes(*bottom[0], bottom[0]->data().get(), blocked),
+  resample_planes(rows_, columns_,
+                  read_planes(*bottom[0], bottom[0]->data().get(), blocked),
                   write_planes(*top[0], top[0]->data().get(), blocked));
 }
 

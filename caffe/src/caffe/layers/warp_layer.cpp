@@ -4,7 +4,8 @@
 namespace caffe {
 
 template <typename Dtype>
-void WarpLayer<Dtype>::LayerSetUp(const vector<Blob<Dtype>*>&, const vector<Blob<Dtype>*>&) {
+void WarpLayer<Dtype>::LayerSetUp(const vector<Blob<Dtype>*>&,
+                                  const vector<Blob<Dtype>*>&) {
   const bool absolute =
       this->layer_param_.warp_param().coordinates() == WarpParameter::ABSOLUTE;
   shape_.rule = absolute ? WarpRule::kAbsolute : WarpRule::kRelative;
@@ -18,11 +19,12 @@ void WarpLayer<Dtype>::Reshape(const vector<Blob<Dtype>*>& bottom,
   const Blob<Dtype>&image = *bottom[0], &flow = *bottom[1];
   const string where = "Warp layer '" + this->layer_param_.name() + "': ";
   CHECK_VALUE(image.num_axes() == 4 && flow.num_axes() == 4 && flow.channels() == 2)
-      << where << "an image (N, C, H, W) and a flow or coordinates (N, 2, H, W) are needed, not "
+      << where
+      << "an image (N, C, H, W) and a flow or coordinates (N, 2, H, W) are needed, not "
       << image.shape_string() << " and " << flow.shape_string();
   CHECK_VALUE(image.num() == flow.num())
-      << where << "image " << image.shape_string() << " and bottom 1 " << flow.shape_string()
-      << " must agree in num";
+      << where << "image " << image.shape_string() << " and bottom 1 "
+      << flow.shape_string() << " must agree in num";
   CHECK_VALUE(shape_.rule == WarpRule::kAbsolute ||
               (image.height() == flow.height() && image.width() == flow.width()))
       << where << "image " << image.shape_string() << " and flow " << flow.shape_string()

@@ -50,7 +50,8 @@ void Blob<Dtype>::Reshape(const vector<int>& shape) {
   CHECK_LE(shape.size(), static_cast<size_t>(kMaxBlobAxes));
   int count = 1;
   for (size_t axis = 0; axis < shape.size(); ++axis) {
-    CHECK_VALUE(shape[axis] >= 0) << "blob dimension " << axis << " is negative: " << shape[axis];
+    CHECK_VALUE(shape[axis] >= 0)
+        << "blob dimension " << axis << " is negative: " << shape[axis];
     if (count != 0) {
       CHECK_LE(shape[axis], INT_MAX / count) << "blob size exceeds INT_MAX";
     }
@@ -100,8 +101,9 @@ int Blob<Dtype>::CanonicalAxisIndex(int axis_index) const {
 
 template <typename Dtype>
 int Blob<Dtype>::LegacyShape(int index) const {
-  CHECK_LE(num_axes(), 4) << "num, channels, height, width need at most 4 axes; this blob is "
-                          << shape_string();
+  CHECK_LE(num_axes(), 4)
+      << "num, channels, height, width need at most 4 axes; this blob is "
+      << shape_string();
   CHECK_LT(index, 4);
   CHECK_GE(index, -4);
   if (index >= num_axes() || index < -num_axes()) return 1;
@@ -199,21 +201,25 @@ void Blob<Dtype>::CopyFrom(const Blob& source, bool copy_diff, bool reshape) {
 
 template <typename Dtype>
 void Blob<Dtype>::ShareData(const Blob& other) {
-  CHECK_EQ(count_, other.count()) << "only blobs of equal count can share data: "
-                                  << shape_string() << " and " << other.shape_string();
+  CHECK_EQ(count_, other.count())
+      << "only blobs of equal count can share data: " << shape_string() << " and "
+      << other.shape_string();
   data_ = other.data();
-  capacity_ = std::min<int>(static_cast<int>(data_->size() / sizeof(Dtype)),
-                            diff_ ? static_cast<int>(diff_->size() / sizeof(Dtype)) : INT_MAX);
+  capacity_ =
+      std::min<int>(static_cast<int>(data_->size() / sizeof(Dtype)),
+                    diff_ ? static_cast<int>(diff_->size() / sizeof(Dtype)) : INT_MAX);
   if (capacity_ < count_) capacity_ = count_;
 }
 
 template <typename Dtype>
 void Blob<Dtype>::ShareDiff(const Blob& other) {
-  CHECK_EQ(count_, other.count()) << "only blobs of equal count can share diff: "
-                                  << shape_string() << " and " << other.shape_string();
+  CHECK_EQ(count_, other.count())
+      << "only blobs of equal count can share diff: " << shape_string() << " and "
+      << other.shape_string();
   diff_ = other.diff();
-  capacity_ = std::max(count_, std::min<int>(static_cast<int>(data()->size() / sizeof(Dtype)),
-                                             static_cast<int>(diff_->size() / sizeof(Dtype))));
+  capacity_ =
+      std::max(count_, std::min<int>(static_cast<int>(data()->size() / sizeof(Dtype)),
+                                     static_cast<int>(diff_->size() / sizeof(Dtype))));
 }
 
 template <typename Dtype>
@@ -259,34 +265,34 @@ void Blob<Dtype>::scale_diff(Dtype scale_factor) {
 }
 
 // Integer blobs hold indices: arithmetic on them is an error.
-#define CAFFE_INTEGER_BLOB(type)                                                         \
-  template <>                                                                            \
-  void Blob<type>::Update() {                                                            \
-    NOT_IMPLEMENTED;                                                                     \
-  }                                                                                      \
-  template <>                                                                            \
-  type Blob<type>::asum_data() const {                                                   \
-    NOT_IMPLEMENTED;                                                                     \
-  }                                                                                      \
-  template <>                                                                            \
-  type Blob<type>::asum_diff() const {                                                   \
-    NOT_IMPLEMENTED;                                                                     \
-  }                                                                                      \
-  template <>                                                                            \
-  type Blob<type>::sumsq_data() const {                                                  \
-    NOT_IMPLEMENTED;                                                                     \
-  }                                                                                      \
-  template <>                                                                            \
-  type Blob<type>::sumsq_diff() const {                                                  \
-    NOT_IMPLEMENTED;                                                                     \
-  }                                                                                      \
-  template <>                                                                            \
-  void Blob<type>::scale_data(type) {                                                    \
-    NOT_IMPLEMENTED;                                                                     \
-  }                                                                                      \
-  template <>                                                                            \
-  void Blob<type>::scale_diff(type) {                                                    \
-    NOT_IMPLEMENTED;                                                                     \
+#define CAFFE_INTEGER_BLOB(type)        \
+  template <>                           \
+  void Blob<type>::Update() {           \
+    NOT_IMPLEMENTED;                    \
+  }                                     \
+  template <>                           \
+  type Blob<type>::asum_data() const {  \
+    NOT_IMPLEMENTED;                    \
+  }                                     \
+  template <>                           \
+  type Blob<type>::asum_diff() const {  \
+    NOT_IMPLEMENTED;                    \
+  }                                     \
+  template <>                           \
+  type Blob<type>::sumsq_data() const { \
+    NOT_IMPLEMENTED;                    \
+  }                                     \
+  template <>                           \
+  type Blob<type>::sumsq_diff() const { \
+    NOT_IMPLEMENTED;                    \
+  }                                     \
+  template <>                           \
+  void Blob<type>::scale_data(type) {   \
+    NOT_IMPLEMENTED;                    \
+  }                                     \
+  template <>                           \
+  void Blob<type>::scale_diff(type) {   \
+    NOT_IMPLEMENTED;                    \
   }
 CAFFE_INTEGER_BLOB(int)
 CAFFE_INTEGER_BLOB(unsigned int)

@@ -6,7 +6,8 @@ namespace caffe {
 namespace {
 
 bool HasLegacyShape(const BlobProto& proto) {
-  return proto.has_num() || proto.has_channels() || proto.has_height() || proto.has_width();
+  return proto.has_num() || proto.has_channels() || proto.has_height() ||
+         proto.has_width();
 }
 
 vector<int> ShapeOf(const BlobProto& proto) {
@@ -46,7 +47,8 @@ void Blob<Dtype>::FromProto(const BlobProto& proto, bool reshape) {
   if (reshape) {
     Reshape(ShapeOf(proto));
   } else {
-    CHECK(ShapeEquals(proto)) << "shape mismatch (reshape not set): blob " << shape_string();
+    CHECK(ShapeEquals(proto)) << "shape mismatch (reshape not set): blob "
+                              << shape_string();
   }
   const string shape = shape_string();
   if (proto.double_data_size() > 0) {

@@ -58,9 +58,10 @@ void SyncedMemory::Touch() {
 
 void SyncedMemory::CheckNotReleased() const {
   if (!released_name_) return;
-  CAFFE_THROW(kKey) << "blob '" << *released_name_
-                    << "' was not kept: its memory has been given to later blobs. Name it in "
-                       "keep=[...] (or in the net's `keep` field) to read it after the pass";
+  CAFFE_THROW(kKey)
+      << "blob '" << *released_name_
+      << "' was not kept: its memory has been given to later blobs. Name it in "
+         "keep=[...] (or in the net's `keep` field) to read it after the pass";
 }
 
 /// Host memory exists (zeroed when new). The lock is held.
@@ -157,7 +158,8 @@ std::uint64_t SyncedMemory::version() {
 void SyncedMemory::Release(const shared_ptr<const string>& blob_name) {
   std::lock_guard<std::mutex> lock(mutex_);
   if (has_views()) return;
-  if ((host_.data != nullptr && !host_.owned)) return;  // foreign memory is not ours to give
+  if ((host_.data != nullptr && !host_.owned))
+    return;  // foreign memory is not ours to give
   Free(&host_);
   Free(&blocked_);
   host_valid_ = blocked_valid_ = false;

@@ -18,7 +18,8 @@ const vector<Blob<Dtype>*>& Net<Dtype>::Forward(Dtype* loss) {
 template <typename Dtype>
 const vector<Blob<Dtype>*>& Net<Dtype>::Forward(const vector<Blob<Dtype>*>& bottom,
                                                 Dtype* loss) {
-  CHECK_EQ(bottom.size(), net_input_blobs_.size()) << "one blob for each input of the net";
+  CHECK_EQ(bottom.size(), net_input_blobs_.size())
+      << "one blob for each input of the net";
   for (size_t i = 0; i < bottom.size(); ++i) net_input_blobs_[i]->CopyFrom(*bottom[i]);
   return Forward(loss);
 }
@@ -67,7 +68,8 @@ void Net<Dtype>::RefillLossWeights(int layer_id) {
   const auto& tops = top_vecs_[layer_id];
   for (size_t t = 0; t < tops.size(); ++t) {
     const Dtype weight = layers_[layer_id]->loss(static_cast<int>(t));
-    if (weight != Dtype(0)) caffe_set(tops[t]->count(), weight, tops[t]->mutable_cpu_diff());
+    if (weight != Dtype(0))
+      caffe_set(tops[t]->count(), weight, tops[t]->mutable_cpu_diff());
   }
 }
 
@@ -92,8 +94,9 @@ template <typename Dtype>
 void Net<Dtype>::CheckForwardRan(int layer_id) const {
   const size_t stamp = forward_stamps_[layer_id];
   if (stamp == ShapeStamp(layer_id)) return;
-  CAFFE_THROW(kValue) << "backward of " << DescribeLayer(layer_id) << " needs a forward pass "
-                        << (stamp == 0 ? "before it" : "after its blobs were reshaped");
+  CAFFE_THROW(kValue) << "backward of " << DescribeLayer(layer_id)
+                      << " needs a forward pass "
+                      << (stamp == 0 ? "before it" : "after its blobs were reshaped");
 }
 
 template <typename Dtype>
@@ -126,7 +129,8 @@ void Net<Dtype>::BackwardFromTo(int start, int end) {
         error.AddContext("backward of " + DescribeLayer(i));
         throw;
       } catch (const std::bad_alloc&) {
-        throw Error("not enough memory in backward of " + DescribeLayer(i), Error::kMemory);
+        throw Error("not enough memory in backward of " + DescribeLayer(i),
+                    Error::kMemory);
       }
       for (size_t b = 0; b < bottom_vecs_[i].size(); ++b) {
         if (bottom_need_backward_[i][b]) bottom_vecs_[i][b]->diff()->SyncViews();
@@ -149,8 +153,8 @@ void Net<Dtype>::Backward() {
     sumsq_data += param->sumsq_data();
     sumsq_diff += param->sumsq_diff();
   }
-  LOG(ERROR) << "    [Backward] All net params (data, diff): L1 norm = (" << asum_data << ", "
-             << asum_diff << "); L2 norm = (" << std::sqrt(sumsq_data) << ", "
+  LOG(ERROR) << "    [Backward] All net params (data, diff): L1 norm = (" << asum_data
+             << ", " << asum_diff << "); L2 norm = (" << std::sqrt(sumsq_data) << ", "
              << std::sqrt(sumsq_diff) << ")";
 }
 
@@ -254,20 +258,20 @@ const shared_ptr<Layer<Dtype>> Net<Dtype>::layer_by_name(const string& layer_nam
   return nullptr;
 }
 
-#define CAFFE_INSTANTIATE_NET_RUN(Dtype)                                                    \
-  template const vector<Blob<Dtype>*>& Net<Dtype>::Forward(Dtype*);                         \
-  template const vector<Blob<Dtype>*>& Net<Dtype>::Forward(const vector<Blob<Dtype>*>&,     \
-                                                           Dtype*);                         \
-  template Dtype Net<Dtype>::ForwardFromTo(int, int);                                       \
-  template void Net<Dtype>::BackwardFromTo(int, int);                                       \
-  template void Net<Dtype>::Backward();                                                     \
-  template Dtype Net<Dtype>::ForwardBackward();                                             \
-  template void Net<Dtype>::Reshape();                                                      \
-  template void Net<Dtype>::ClearParamDiffs();                                              \
-  template void Net<Dtype>::Update();                                                       \
-  template bool Net<Dtype>::has_blob(const string&) const;                                  \
-  template const shared_ptr<Blob<Dtype>> Net<Dtype>::blob_by_name(const string&) const;     \
-  template bool Net<Dtype>::has_layer(const string&) const;                                 \
+#define CAFFE_INSTANTIATE_NET_RUN(Dtype)                                                \
+  template const vector<Blob<Dtype>*>& Net<Dtype>::Forward(Dtype*);                     \
+  template const vector<Blob<Dtype>*>& Net<Dtype>::Forward(const vector<Blob<Dtype>*>&, \
+                                                           Dtype*);                     \
+  template Dtype Net<Dtype>::ForwardFromTo(int, int);                                   \
+  template void Net<Dtype>::BackwardFromTo(int, int);                                   \
+  template void Net<Dtype>::Backward();                                                 \
+  template Dtype Net<Dtype>::ForwardBackward();                                         \
+  template void Net<Dtype>::Reshape();                                                  \
+  template void Net<Dtype>::ClearParamDiffs();                                          \
+  template void Net<Dtype>::Update();                                                   \
+  template bool Net<Dtype>::has_blob(const string&) const;                              \
+  template const shared_ptr<Blob<Dtype>> Net<Dtype>::blob_by_name(const string&) const; \
+  template bool Net<Dtype>::has_layer(const string&) const;                             \
   template const shared_ptr<Layer<Dtype>> Net<Dtype>::layer_by_name(const string&) const;
 CAFFE_INSTANTIATE_NET_RUN(float)
 CAFFE_INSTANTIATE_NET_RUN(double)

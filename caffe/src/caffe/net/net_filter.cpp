@@ -29,10 +29,12 @@ template <typename Dtype>
 bool Net<Dtype>::StateMeetsRule(const NetState& state, const NetStateRule& rule,
                                 const string& layer_name) {
   const auto has_stage = [&state](const string& stage) {
-    return std::find(state.stage().begin(), state.stage().end(), stage) != state.stage().end();
+    return std::find(state.stage().begin(), state.stage().end(), stage) !=
+           state.stage().end();
   };
   const auto miss = [&layer_name](const char* why) {
-    LOG(INFO) << "The NetState did not meet a rule of layer " << layer_name << ": " << why;
+    LOG(INFO) << "The NetState did not meet a rule of layer " << layer_name << ": "
+              << why;
     return false;
   };
   if (rule.has_phase() && rule.phase() != state.phase()) return miss("phase");
@@ -49,7 +51,9 @@ bool Net<Dtype>::StateMeetsRule(const NetState& state, const NetStateRule& rule,
 
 template void Net<float>::FilterNet(const NetParameter&, NetParameter*);
 template void Net<double>::FilterNet(const NetParameter&, NetParameter*);
-template bool Net<float>::StateMeetsRule(const NetState&, const NetStateRule&, const string&);
-template bool Net<double>::StateMeetsRule(const NetState&, const NetStateRule&, const string&);
+template bool Net<float>::StateMeetsRule(const NetState&, const NetStateRule&,
+                                         const string&);
+template bool Net<double>::StateMeetsRule(const NetState&, const NetStateRule&,
+                                          const string&);
 
 }  // namespace caffe

@@ -40,7 +40,8 @@ void Net<Dtype>::Init(const NetParameter& in_param) {
   NetParameter filtered;
   FilterNet(upgraded, &filtered);
   LOG_IF(INFO, MinLogLevel() <= 0 && Caffe::root_solver())
-      << "Initializing net from parameters: " << std::endl << filtered.DebugString();
+      << "Initializing net from parameters: " << std::endl
+      << filtered.DebugString();
   InsertSplits(filtered, &definition_);
 
   name_ = definition_.name();
@@ -75,7 +76,8 @@ void Net<Dtype>::Init(const NetParameter& in_param) {
               (phase_ == TEST && !definition_.force_backward()))
       << in_place_conflict_;
 
-  for (const string& blob_name : available) {  // a set: byte-wise alphabetical, as in BVLC
+  for (const string& blob_name :
+       available) {  // a set: byte-wise alphabetical, as in BVLC
     LOG_IF(INFO, Caffe::root_solver()) << "This network produces output " << blob_name;
     net_output_blobs_.push_back(blobs_[blob_index[blob_name]].get());
     net_output_blob_indices_.push_back(blob_index[blob_name]);
@@ -105,8 +107,8 @@ string Net<Dtype>::DescribeLayer(int layer_id) const {
 }
 
 template <typename Dtype>
-void Net<Dtype>::WireLayer(const NetParameter& net_param, int layer_id, set<string>* available,
-                           map<string, int>* blob_index) {
+void Net<Dtype>::WireLayer(const NetParameter& net_param, int layer_id,
+                           set<string>* available, map<string, int>* blob_index) {
   LayerParameter* param = definition_.mutable_layer(layer_id);
   if (param->propagate_down_size() > 0) {
     CHECK_EQ(param->propagate_down_size(), param->bottom_size())
@@ -120,7 +122,8 @@ void Net<Dtype>::WireLayer(const NetParameter& net_param, int layer_id, set<stri
 
   bool need_backward = false;
   for (int bottom_id = 0; bottom_id < param->bottom_size(); ++bottom_id) {
-    const int blob_id = AppendBottom(net_param, layer_id, bottom_id, available, blob_index);
+    const int blob_id =
+        AppendBottom(net_param, layer_id, bottom_id, available, blob_index);
     need_backward |= blob_need_backward_[blob_id];
   }
   for (int top_id = 0; top_id < param->top_size(); ++top_id) {
@@ -148,8 +151,8 @@ void Net<Dtype>::WireLayer(const NetParameter& net_param, int layer_id, set<stri
   LOG_IF(INFO, Caffe::root_solver()) << "Memory required for data: " << memory_used_;
 
   const int num_params = static_cast<int>(layer->blobs().size());
-  CHECK_LE(param->param_size(), num_params) << "Too many params specified for layer "
-                                            << param->name();
+  CHECK_LE(param->param_size(), num_params)
+      << "Too many params specified for layer " << param->name();
   for (int param_id = 0; param_id < num_params; ++param_id) {
     const bool learns =
         param_id >= param->param_size() || param->param(param_id).lr_mult() != 0;
@@ -171,8 +174,8 @@ int Net<Dtype>::AppendBottom(const NetParameter& net_param, int layer_id, int bo
   const LayerParameter& param = net_param.layer(layer_id);
   const string& blob_name = param.bottom(bottom_id);
   if (available->count(blob_name) == 0) {
-    CAFFE_THROW(kValue) << "Unknown bottom blob '" << blob_name << "' (layer '" << param.name()
-                        << "', bottom index " << bottom_id
+    CAFFE_THROW(kValue) << "Unknown bottom blob '" << blob_name << "' (layer '"
+                        << param.name() << "', bottom index " << bottom_id
                         << "): no layer before it makes that blob";
   }
   LOG_IF(INFO, Caffe::root_solver()) << layer_names_[layer_id] << " <- " << blob_name;
@@ -193,13 +196,15 @@ void Net<Dtype>::AppendTop(const NetParameter& net_param, int layer_id, int top_
   const string& blob_name = param.top(top_id);
   const bool in_place = param.bottom_size() > top_id && param.bottom(top_id) == blob_name;
   if (in_place) {
-    LOG_IF(INFO, Caffe::root_solver()) << param.name() << " -> " << blob_name << " (in-place)";
+    LOG_IF(INFO, Caffe::root_solver())
+        << param.name() << " -> " << blob_name << " (in-place)";
     top_vecs_[layer_id].push_back(blobs_[(*blob_index)[blob_name]].get());
     top_id_vecs_[layer_id].push_back((*blob_index)[blob_name]);
   } else if (blob_index->count(blob_name) != 0) {
     CAFFE_THROW(kValue)
         << "Top blob '" << blob_name << "' is produced by multiple sources: layer '"
-        << param.name() << "' would make it again. (A layer works in place only if no layer "
+        << param.name()
+        << "' would make it again. (A layer works in place only if no layer "
         << "listed before it reads the blob too and the blob carries no loss weight.)";
   } else {
     LOG_IF(INFO, Caffe::root_solver()) << param.name() << " -> " << blob_name;
@@ -221,7 +226,8 @@ void Net<Dtype>::AppendAutomaticTops(int layer_id, LayerParameter* param) {
   const int needed = std::max(layer.MinTopBlobs(), layer.ExactNumTopBlobs());
   while (static_cast<int>(top_vecs_[layer_id].size()) < needed) {
     string blob_name = "(automatic)";
-    for (int n = 1; std::count(blob_names_.begin(), blob_names_.end(), blob_name) > 0; ++n) {
+    for (int n = 1; std::count(blob_names_.begin(), blob_names_.end(), blob_name) > 0;
+         ++n) {
       blob_name = "(automatic)" + std::to_string(n);
     }
     LOG_IF(INFO, Caffe::root_solver()) << param->name() << " -> " << blob_name;
@@ -236,12 +242,12 @@ void Net<Dtype>::AppendAutomaticTops(int layer_id, LayerParameter* param) {
 namespace {
 
 /// A multiplier that several users of one parameter may set, but only to one value.
-void MergeMultiplier(const char* what, const string& param_name, bool is_given, float given,
-                     float* value, vector<bool>::reference has_value) {
+void MergeMultiplier(const char* what, const string& param_name, bool is_given,
+                     float given, float* value, vector<bool>::reference has_value) {
   if (!is_given) return;
   if (has_value) {
-    CHECK_EQ(given, *value) << "Shared param '" << param_name << "' has mismatched " << what
-                            << ".";
+    CHECK_EQ(given, *value) << "Shared param '" << param_name << "' has mismatched "
+                            << what << ".";
   } else {
     has_value = true;
     *value = given;
@@ -255,12 +261,13 @@ void Net<Dtype>::AppendParam(const NetParameter&, int layer_id, int param_id) {
   const LayerParameter& layer_param = layers_[layer_id]->layer_param();
   const int net_param_id = static_cast<int>(params_.size());
   const ParamSpec default_spec;
-  const ParamSpec& spec = layer_param.param_size() > param_id ? layer_param.param(param_id)
-                                                              : default_spec;
+  const ParamSpec& spec =
+      layer_param.param_size() > param_id ? layer_param.param(param_id) : default_spec;
   params_.push_back(layers_[layer_id]->blobs()[param_id]);
   param_id_vecs_[layer_id].push_back(net_param_id);
   param_layer_indices_.emplace_back(layer_id, param_id);
-  param_display_names_.push_back(spec.name().empty() ? std::to_string(param_id) : spec.name());
+  param_display_names_.push_back(spec.name().empty() ? std::to_string(param_id)
+                                                     : spec.name());
   const auto known = param_names_index_.find(spec.name());
   const bool is_owner = spec.name().empty() || known == param_names_index_.end();
   if (is_owner) {
@@ -310,7 +317,8 @@ void Net<Dtype>::ResolveBackward(bool force_backward) {
     bool all_skip = true;
     for (size_t t = 0; t < top_id_vecs_[i].size(); ++t) {
       const string top = name_of(top_id_vecs_[i][t]);
-      contributes |= layers_[i]->loss(static_cast<int>(t)) != Dtype(0) || under_loss.count(top);
+      contributes |=
+          layers_[i]->loss(static_cast<int>(t)) != Dtype(0) || under_loss.count(top);
       all_skip &= skip.count(top) > 0;
     }
     if (layer_need_backward_[i] && all_skip) {
@@ -336,10 +344,11 @@ void Net<Dtype>::ResolveBackward(bool force_backward) {
     for (int i = 0; i < count; ++i) {
       layer_need_backward_[i] = true;
       for (size_t b = 0; b < bottom_need_backward_[i].size(); ++b) {
-        bottom_need_backward_[i][b] =
-            bottom_need_backward_[i][b] || layers_[i]->AllowForceBackward(static_cast<int>(b));
+        bottom_need_backward_[i][b] = bottom_need_backward_[i][b] ||
+                                      layers_[i]->AllowForceBackward(static_cast<int>(b));
         const int blob_id = bottom_id_vecs_[i][b];
-        blob_need_backward_[blob_id] = blob_need_backward_[blob_id] || bottom_need_backward_[i][b];
+        blob_need_backward_[blob_id] =
+            blob_need_backward_[blob_id] || bottom_need_backward_[i][b];
       }
       for (size_t p = 0; p < layers_[i]->blobs().size(); ++p) {
         layers_[i]->set_param_propagate_down(static_cast<int>(p), true);
@@ -373,13 +382,12 @@ void Net<Dtype>::ShareWeights() {
   }
 }
 
-
-#define CAFFE_INSTANTIATE_NET_INIT(Dtype)                                                    \
-  template Net<Dtype>::Net(const NetParameter&);                                            \
-  template Net<Dtype>::Net(const string&, Phase, const int, const vector<string>*);         \
-  template Net<Dtype>::~Net();                                                              \
-  template void Net<Dtype>::Init(const NetParameter&);                                      \
-  template string Net<Dtype>::DescribeLayer(int) const;                                     \
+#define CAFFE_INSTANTIATE_NET_INIT(Dtype)                                           \
+  template Net<Dtype>::Net(const NetParameter&);                                    \
+  template Net<Dtype>::Net(const string&, Phase, const int, const vector<string>*); \
+  template Net<Dtype>::~Net();                                                      \
+  template void Net<Dtype>::Init(const NetParameter&);                              \
+  template string Net<Dtype>::DescribeLayer(int) const;                             \
   template void Net<Dtype>::ShareWeights();
 CAFFE_INSTANTIATE_NET_INIT(float)
 CAFFE_INSTANTIATE_NET_INIT(double)

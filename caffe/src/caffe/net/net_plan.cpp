@@ -34,18 +34,21 @@ NetPlan<Dtype>::NetPlan(Net<Dtype>* net) : net_(net) {
   keep_ = !off && net->definition().keep_size() > 0;
   for (const string& name : net->definition().keep()) {
     if (!name.empty() && !net->has_blob(name)) {
-      CAFFE_THROW(kKey) << "keep names blob '" << name << "', which this net does not have";
+      CAFFE_THROW(kKey) << "keep names blob '" << name
+                        << "', which this net does not have";
     }
   }
   group_of_layer_.assign(net->layers().size(), -1);
   group_holding_ = group_of_layer_;
-  fusion_enabled_ = !off && (net->phase() == TEST || keep_) && !net->definition().force_backward();
+  fusion_enabled_ =
+      !off && (net->phase() == TEST || keep_) && !net->definition().force_backward();
   if (keep_) {
     arena_ = std::make_shared<Arena>();
     for (const string& name : net->blob_names()) {
       blob_name_labels_.push_back(std::make_shared<const string>(name));
     }
-    // Now, while all blobs that share memory do: a reshape parts them until their layer runs.
+    // Now, while all blobs that share memory do: a reshape parts them until their layer
+    // runs.
     FindLastUses();
   }
   if (fusion_enabled_) FindGroups();
@@ -77,20 +80,23 @@ bool NetPlan<Dtype>::ExtendInPlace(Group* group, int blob_id, int* next) const {
   return true;
 }
 
-/// Whether layer `next` is a residual join of the blob that may run in the same call: only
-/// where nobody can ask for the blob's own value.
+/// Whether layer `next` is a residual join of the blob that may run in the same call:
+/// only where nobody can ask for the blob's own value.
 template <typename Dtype>
 bool NetPlan<Dtype>::ExtendJoin(Group* group, int blob_id, int next) const {
   if (!keep_ || next >= static_cast<int>(net_->layers().size())) return false;
   if (NeedsBackward(*group) || net_->layer_need_backward()[next]) return false;
   const auto& bottoms = net_->bottom_ids(next);
   const auto& tops = net_->top_ids(next);
-  if (bottoms.size() != 2 || tops.size() != 1 || !IsPlainSum(*net_->layers()[next])) return false;
+  if (bottoms.size() != 2 || tops.size() != 1 || !IsPlainSum(*net_->layers()[next]))
+    return false;
   if (group->epilogue.activation.kind != Activation::kNone) return false;
-  if (bottoms[0] == bottoms[1] || tops[0] == bottoms[0] || tops[0] == bottoms[1]) return false;
+  if (bottoms[0] == bottoms[1] || tops[0] == bottoms[0] || tops[0] == bottoms[1])
+    return false;
   if (bottoms[0] != blob_id && bottoms[1] != blob_id) return false;
   const auto& kept = net_->definition().keep();
-  if (std::find(kept.begin(), kept.end(), net_->blob_names()[blob_id]) != kept.end()) return false;
+  if (std::find(kept.begin(), kept.end(), net_->blob_names()[blob_id]) != kept.end())
+    return false;
   const auto& shapes = net_->bottom_vecs()[next];
   if (shapes[0]->shape() != shapes[1]->shape()) return false;
   group->join = next;
@@ -104,7 +110,9 @@ void NetPlan<Dtype>::FindGroups() {
   const int count = static_cast<int>(net_->layers().size());
   for (int i = 0; i < count; ++i) {
     auto* host = dynamic_cast<EpilogueHost<Dtype>*>(net_->layers()[i].get());
-    if (host == nullptr || net_->top_ids(i).size() != 1 || net_->bottom_ids(i).size() != 1) continue;
+    if (host == nullptr || net_->top_ids(i).size() != 1 ||
+        net_->bottom_ids(i).size() != 1)
+      continue;
     if (net_->top_ids(i)[0] == net_->bottom_ids(i)[0]) continue;
     if (net_->layers()[i]->loss(0) != Dtype(0)) continue;
     Group group;
@@ -120,7 +128,8 @@ void NetPlan<Dtype>::FindGroups() {
     }
     if (group.last == group.first) continue;
     group_of_layer_[i] = static_cast<int>(groups_.size());
-    for (int k = group.first; k <= group.last; ++k) group_holding_[k] = group_of_layer_[i];
+    for (int k = group.first; k <= group.last; ++k)
+      group_holding_[k] = group_of_layer_[i];
     groups_.push_back(std::move(group));
     i = groups_.back().last;
   }
@@ -192,15 +201,16 @@ int NetPlan<Dtype>::RunGroup(int layer_id, int end) {
     error.AddContext(net_->DescribeLayer(group.first) + " with the layers fused to it");
     throw;
   } catch (const std::bad_alloc&) {
-    throw Error("not enough memory in " + net_->DescribeLayer(group.first), Error::kMemory);
+    throw Error("not enough memory in " + net_->DescribeLayer(group.first),
+                Error::kMemory);
   }
   group.ran_fused = true;
   AfterLayers(group.first, group.last);
   return group.last + 1;
 }
 
-/// Only the groups are repeated: data layers do not move on, and what a layer outside of them
-/// changed in place (the net's input, say) is not changed twice.
+/// Only the groups are repeated: data layers do not move on, and what a layer outside of
+/// them changed in place (the net's input, say) is not changed twice.
 template <typename Dtype>
 void NetPlan<Dtype>::PrepareBackward() {
   fusion_enabled_ = false;
@@ -218,8 +228,8 @@ void NetPlan<Dtype>::PrepareBackward() {
   }
 }
 
-/// From the gradients with respect to the folded scale and shift to those of the parameters of
-/// the affine layers, last layer first.
+/// From the gradients with respect to the folded scale and shift to those of the
+/// parameters of the affine layers, last layer first.
 template <typename Dtype>
 void NetPlan<Dtype>::PropagateAffine(const Group& group, AffineGradient* gradient) const {
   const size_t channels = gradient->scale.size();
@@ -257,8 +267,9 @@ int NetPlan<Dtype>::RunGroupBackward(int layer_id, int end) {
   AffineGradient gradient;
   BeforeBackward(group.first);
   try {
-    group.host->BackwardWithEpilogue(top, propagate_down, bottom, group.epilogue,
-                                     affine_learns && !group.affine.empty() ? &gradient : nullptr);
+    group.host->BackwardWithEpilogue(
+        top, propagate_down, bottom, group.epilogue,
+        affine_learns && !group.affine.empty() ? &gradient : nullptr);
     if (!gradient.scale.empty()) PropagateAffine(group, &gradient);
   } catch (Error& error) {
     error.AddContext("backward of " + net_->DescribeLayer(group.first) +
@@ -317,15 +328,15 @@ void NetPlan<Dtype>::AfterBackward(int layer_id) {
   // Flatten) when the layer that made the bottom has.
   const auto& bottoms = net_->bottom_vecs()[layer_id];
   for (Blob<Dtype>* top : net_->top_vecs()[layer_id]) {
-    const bool is_bottoms = std::any_of(bottoms.begin(), bottoms.end(), [top](const auto* bottom) {
-      return bottom->diff() == top->diff();
-    });
+    const bool is_bottoms =
+        std::any_of(bottoms.begin(), bottoms.end(),
+                    [top](const auto* bottom) { return bottom->diff() == top->diff(); });
     if (!is_bottoms) top->diff()->Release(nullptr);
   }
 }
 
-/// For each layer, the blobs that nobody reads after it. Blobs that share memory (Split tops,
-/// Reshape, Flatten) die together, with the last of them.
+/// For each layer, the blobs that nobody reads after it. Blobs that share memory (Split
+/// tops, Reshape, Flatten) die together, with the last of them.
 template <typename Dtype>
 void NetPlan<Dtype>::FindLastUses() {
   const int count = static_cast<int>(net_->layers().size());
@@ -337,7 +348,8 @@ void NetPlan<Dtype>::FindLastUses() {
     }
   }
   for (const Blob<Dtype>* blob : net_->input_blobs()) immortal.insert(blob->data().get());
-  for (const Blob<Dtype>* blob : net_->output_blobs()) immortal.insert(blob->data().get());
+  for (const Blob<Dtype>* blob : net_->output_blobs())
+    immortal.insert(blob->data().get());
   // What backward may read lives until the backward of the first layer that touched it.
   const bool trains = net_->phase() == TRAIN;
   std::map<const SyncedMemory*, int> first_use, last_use;
@@ -358,7 +370,8 @@ void NetPlan<Dtype>::FindLastUses() {
   for (size_t id = 0; id < net_->blobs().size(); ++id) {
     const SyncedMemory* memory = net_->blobs()[id]->data().get();
     const auto use = last_use.find(memory);
-    if (use == last_use.end() || immortal.count(memory) || !listed.insert(memory).second) continue;
+    if (use == last_use.end() || immortal.count(memory) || !listed.insert(memory).second)
+      continue;
     if (read_by_backward.count(memory) == 0) {
       release_after_[use->second].push_back(static_cast<int>(id));
     } else {

@@ -50,7 +50,8 @@ bool ShapeFits(const Blob<Dtype>& blob, const StoredBlob& stored) {
 }
 
 constexpr char kRename[] =
-    "; to learn this layer's parameters from scratch rather than copying from a saved net, "
+    "; to learn this layer's parameters from scratch rather than copying from a saved "
+    "net, "
     "rename the layer";
 
 /// Copies one blob of a file; returns what is wrong, or nothing.
@@ -64,10 +65,12 @@ string CopyStored(const StoredBlob& stored, const string& layer, size_t index,
             << "; the net's shape is " << blob->shape_string() << kRename;
   } else if (static_cast<int64_t>(stored.data_count) != blob->count()) {
     problem << "layer '" << layer << "' param " << index << ": the file holds "
-            << stored.data_count << " values for a blob of shape " << blob->shape_string();
+            << stored.data_count << " values for a blob of shape "
+            << blob->shape_string();
   } else {
     stored.CopyData(blob->mutable_cpu_data());
-    if (stored.diff_count > 0 && static_cast<int64_t>(stored.diff_count) == blob->count()) {
+    if (stored.diff_count > 0 &&
+        static_cast<int64_t>(stored.diff_count) == blob->count()) {
       stored.CopyDiff(blob->mutable_cpu_diff());
     }
   }
@@ -79,8 +82,8 @@ vector<shared_ptr<Blob<float>>> LoadedBlobs(const vector<StoredBlob>& stored,
                                             const string& layer) {
   vector<shared_ptr<Blob<float>>> blobs;
   for (const StoredBlob& from : stored) {
-    blobs.push_back(std::make_shared<Blob<float>>(
-        vector<int>(from.shape.begin(), from.shape.end())));
+    blobs.push_back(
+        std::make_shared<Blob<float>>(vector<int>(from.shape.begin(), from.shape.end())));
     CHECK_EQ(static_cast<size_t>(blobs.back()->count()), from.data_count)
         << "layer '" << layer << "': the file holds " << from.data_count
         << " values for a blob of shape " << blobs.back()->shape_string();
@@ -99,8 +102,9 @@ void CustomCopy(const vector<shared_ptr<Blob<float>>>& stored, Layer<Dtype>* lay
 template <typename Dtype>
 bool SameShapes(const vector<shared_ptr<Blob<Dtype>>>& a,
                 const vector<shared_ptr<Blob<Dtype>>>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](const auto& x, const auto& y) { return x->shape() == y->shape(); });
+  return std::equal(
+      a.begin(), a.end(), b.begin(), b.end(),
+      [](const auto& x, const auto& y) { return x->shape() == y->shape(); });
 }
 
 }  // namespace
@@ -112,20 +116,23 @@ void Net<Dtype>::BeginWeightReport() {
 
 template <typename Dtype>
 void Net<Dtype>::EndWeightReport(const string& source, const vector<string>& mismatches) {
-  const std::set<string> loaded(weight_report_.loaded.begin(), weight_report_.loaded.end());
+  const std::set<string> loaded(weight_report_.loaded.begin(),
+                                weight_report_.loaded.end());
   for (size_t i = 0; i < layers_.size(); ++i) {
     if (!layers_[i]->blobs().empty() && loaded.count(layer_names_[i]) == 0) {
       weight_report_.untouched.push_back(layer_names_[i]);
     }
   }
   LOG(INFO) << "Weights from " << source << ": " << weight_report_.loaded.size()
-            << " layers loaded, " << weight_report_.skipped.size() << " of the file ignored ("
-            << Listed(weight_report_.skipped) << "), " << weight_report_.untouched.size()
-            << " of the net untouched (" << Listed(weight_report_.untouched) << ")";
+            << " layers loaded, " << weight_report_.skipped.size()
+            << " of the file ignored (" << Listed(weight_report_.skipped) << "), "
+            << weight_report_.untouched.size() << " of the net untouched ("
+            << Listed(weight_report_.untouched) << ")";
   if (mismatches.empty()) return;
   std::ostringstream text;
   text << source << ": ";
-  for (size_t i = 0; i < mismatches.size(); ++i) text << (i ? "\n  " : "") << mismatches[i];
+  for (size_t i = 0; i < mismatches.size(); ++i)
+    text << (i ? "\n  " : "") << mismatches[i];
   CAFFE_THROW(kValue) << text.str();
 }
 
@@ -149,8 +156,9 @@ void Net<Dtype>::CopyLayer(const LayerParameter& source, vector<string>* mismatc
   const auto& blobs = layers_[found->second]->blobs();
   if (static_cast<int>(blobs.size()) != source.blobs_size()) {
     std::ostringstream text;
-    text << "Incompatible number of blobs for layer '" << source.name() << "': "
-         << source.blobs_size() << " in the source, " << blobs.size() << " in the net";
+    text << "Incompatible number of blobs for layer '" << source.name()
+         << "': " << source.blobs_size() << " in the source, " << blobs.size()
+         << " in the net";
     mismatches->push_back(text.str());
     return;
   }
@@ -159,8 +167,9 @@ void Net<Dtype>::CopyLayer(const LayerParameter& source, vector<string>* mismatc
     if (!blobs[j]->ShapeEquals(proto)) {
       Blob<Dtype> source_blob;
       source_blob.FromProto(proto, true);
-      mismatches->push_back("Cannot copy param " + std::to_string(j) + " weights from layer '" +
-                            source.name() + "'; shape mismatch. Source param shape is " +
+      mismatches->push_back("Cannot copy param " + std::to_string(j) +
+                            " weights from layer '" + source.name() +
+                            "'; shape mismatch. Source param shape is " +
                             source_blob.shape_string() + "; target param shape is " +
                             blobs[j]->shape_string() + kRename);
       return;
@@ -210,8 +219,9 @@ void Net<Dtype>::CopyTrainedLayersFromBinaryProto(const string& trained_filename
       const auto& blobs = layers_[found->second]->blobs();
       if (blobs.size() != stored.size()) {
         std::ostringstream text;
-        text << "Incompatible number of blobs for layer '" << layer_name << "': "
-             << stored.size() << " in the file, " << blobs.size() << " in the net";
+        text << "Incompatible number of blobs for layer '" << layer_name
+             << "': " << stored.size() << " in the file, " << blobs.size()
+             << " in the net";
         mismatches.push_back(text.str());
         continue;
       }
@@ -290,13 +300,13 @@ void Net<Dtype>::ToHDF5(const string& filename, bool write_diff) const {
 #endif
 }
 
-#define CAFFE_INSTANTIATE_NET_WEIGHTS(Dtype)                                  \
-  template void Net<Dtype>::ShareTrainedLayersWith(const Net*);               \
-  template void Net<Dtype>::CopyTrainedLayersFrom(const NetParameter&);       \
-  template void Net<Dtype>::CopyTrainedLayersFrom(const string&);             \
-  template void Net<Dtype>::CopyTrainedLayersFromBinaryProto(const string&);  \
-  template void Net<Dtype>::CopyTrainedLayersFromHDF5(const string&);         \
-  template void Net<Dtype>::ToProto(NetParameter*, bool) const;               \
+#define CAFFE_INSTANTIATE_NET_WEIGHTS(Dtype)                                 \
+  template void Net<Dtype>::ShareTrainedLayersWith(const Net*);              \
+  template void Net<Dtype>::CopyTrainedLayersFrom(const NetParameter&);      \
+  template void Net<Dtype>::CopyTrainedLayersFrom(const string&);            \
+  template void Net<Dtype>::CopyTrainedLayersFromBinaryProto(const string&); \
+  template void Net<Dtype>::CopyTrainedLayersFromHDF5(const string&);        \
+  template void Net<Dtype>::ToProto(NetParameter*, bool) const;              \
   template void Net<Dtype>::ToHDF5(const string&, bool) const;
 CAFFE_INSTANTIATE_NET_WEIGHTS(float)
 CAFFE_INSTANTIATE_NET_WEIGHTS(double)

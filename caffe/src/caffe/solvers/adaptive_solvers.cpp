@@ -80,8 +80,8 @@ void AdamSolver<Dtype>::ComputeUpdateValue(int param_id, Dtype rate) {
   const Dtype beta1 = this->param_.momentum();
   const Dtype beta2 = this->param_.momentum2();
   const int t = this->iter_ + 1;
-  const Dtype correction =
-      std::sqrt(Dtype(1) - std::pow(beta2, Dtype(t))) / (Dtype(1) - std::pow(beta1, Dtype(t)));
+  const Dtype correction = std::sqrt(Dtype(1) - std::pow(beta2, Dtype(t))) /
+                           (Dtype(1) - std::pow(beta1, Dtype(t)));
   const Dtype local_rate = this->LocalRate(param_id, rate) * correction;
   Dtype* diff = param->mutable_cpu_diff();
   Dtype* m = this->history_[param_id]->mutable_cpu_data();

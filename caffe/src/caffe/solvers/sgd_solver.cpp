@@ -25,11 +25,13 @@ Dtype SGDSolver<Dtype>::GetLearningRate() {
     if (iter < warm) return static_cast<Dtype>(base * (iter + 1) / (warm + 1));
     const double span = std::max(1.0, param.max_iter() - warm);
     const double part = std::min(1.0, (iter - warm) / span);
-    return static_cast<Dtype>(base * (gamma + (1 - gamma) * 0.5 * (1 + std::cos(pi * part))));
+    return static_cast<Dtype>(base *
+                              (gamma + (1 - gamma) * 0.5 * (1 + std::cos(pi * part))));
   }
   if (policy == "sigmoid") {
     CHECK_GT(param.stepsize(), 0);
-    return static_cast<Dtype>(base / (1.0 + std::exp(-gamma * (iter - param.stepsize()))));
+    return static_cast<Dtype>(base /
+                              (1.0 + std::exp(-gamma * (iter - param.stepsize()))));
   }
   if (policy == "step" || policy == "exp" || policy == "inv" || policy == "multistep") {
     CHECK_GE(gamma, 0);
@@ -41,8 +43,8 @@ Dtype SGDSolver<Dtype>::GetLearningRate() {
   }
   if (policy == "exp") return static_cast<Dtype>(base * std::pow(gamma, iter));
   if (policy == "inv") {
-    return static_cast<Dtype>(base *
-                              std::pow(1.0 + gamma * iter, -static_cast<double>(param.power())));
+    return static_cast<Dtype>(
+        base * std::pow(1.0 + gamma * iter, -static_cast<double>(param.power())));
   }
   if (policy == "multistep") {
     if (this->current_step_ < param.stepvalue_size() &&
@@ -53,8 +55,9 @@ Dtype SGDSolver<Dtype>::GetLearningRate() {
     }
     return static_cast<Dtype>(base * std::pow(gamma, this->current_step_));
   }
-  CAFFE_THROW(kValue) << "Unknown learning rate policy '" << policy
-                      << "' (known: fixed, step, exp, inv, multistep, poly, sigmoid, cosine)";
+  CAFFE_THROW(kValue)
+      << "Unknown learning rate policy '" << policy
+      << "' (known: fixed, step, exp, inv, multistep, poly, sigmoid, cosine)";
 }
 
 template <typename Dtype>
@@ -78,12 +81,13 @@ void SGDSolver<Dtype>::ClipGradients() {
   const Dtype clip = this->param_.clip_gradients();
   if (clip < 0) return;
   Dtype sumsq = 0;
-  for (const Blob<Dtype>* blob : this->net_->learnable_params()) sumsq += blob->sumsq_diff();
+  for (const Blob<Dtype>* blob : this->net_->learnable_params())
+    sumsq += blob->sumsq_diff();
   const Dtype l2norm = std::sqrt(sumsq);
   if (l2norm <= clip) return;
   const Dtype factor = clip / l2norm;
-  LOG(INFO) << "Gradient clipping: scaling down gradients (L2 norm " << l2norm << " > " << clip
-            << ") by scale factor " << factor;
+  LOG(INFO) << "Gradient clipping: scaling down gradients (L2 norm " << l2norm << " > "
+            << clip << ") by scale factor " << factor;
   for (Blob<Dtype>* blob : this->net_->learnable_params()) blob->scale_diff(factor);
 }
 
@@ -91,7 +95,8 @@ template <typename Dtype>
 void SGDSolver<Dtype>::ApplyUpdate() {
   const Dtype rate = GetLearningRate();
   if (this->param_.display() && this->iter_ % this->param_.display() == 0) {
-    LOG_IF(INFO, Caffe::root_solver()) << "Iteration " << this->iter_ << ", lr = " << rate;
+    LOG_IF(INFO, Caffe::root_solver())
+        << "Iteration " << this->iter_ << ", lr = " << rate;
   }
   ClipGradients();
   const auto& params = this->net_->learnable_params();
@@ -109,7 +114,8 @@ void SGDSolver<Dtype>::ApplyUpdate() {
 template <typename Dtype>
 void SGDSolver<Dtype>::Normalize(int param_id) {
   if (this->param_.iter_size() == 1) return;
-  this->net_->learnable_params()[param_id]->scale_diff(Dtype(1) / this->param_.iter_size());
+  this->net_->learnable_params()[param_id]->scale_diff(Dtype(1) /
+                                                       this->param_.iter_size());
 }
 
 template <typename Dtype>

@@ -1,8 +1,8 @@
 // Solver states in and out of files: iteration, step and history.
 #include "caffe/sgd_solvers.hpp"
 #include "caffe/util/atomic_file.hpp"
-#include "caffe/util/io.hpp"
 #include "caffe/util/hdf5.hpp"
+#include "caffe/util/io.hpp"
 
 namespace caffe {
 
@@ -24,7 +24,8 @@ void SGDSolver<Dtype>::SnapshotSolverStateToBinaryProto(const string& model_file
   for (const auto& blob : history_) blob->ToProto(state.add_history());
   const string filename = this->SnapshotFilename(".solverstate");
   LOG(INFO) << "Snapshotting solver state to binary proto file " << filename;
-  this->SnapshotSideState(filename);  // first: a state never stands there without its side
+  this->SnapshotSideState(
+      filename);  // first: a state never stands there without its side
   WriteProtoToBinaryFile(state, filename);
 }
 
@@ -32,11 +33,12 @@ template <typename Dtype>
 void SGDSolver<Dtype>::CheckHistorySize(const string& state_file, size_t found) const {
   if (found == history_.size()) return;
   const size_t params = this->net_->learnable_params().size();
-  const char* of = found == params       ? "SGD, Nesterov, AdaGrad or RMSProp with this net"
+  const char* of = found == params ? "SGD, Nesterov, AdaGrad or RMSProp with this net"
                    : found == 2 * params ? "AdaDelta or Adam with this net"
                                          : "another net";
-  CAFFE_THROW(kValue) << state_file << ": incorrect length of history blobs: the state holds "
-                      << found << " (as of " << of << "), solver type " << this->type()
+  CAFFE_THROW(kValue) << state_file
+                      << ": incorrect length of history blobs: the state holds " << found
+                      << " (as of " << of << "), solver type " << this->type()
                       << " needs " << history_.size();
 }
 

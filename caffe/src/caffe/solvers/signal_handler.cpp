@@ -19,7 +19,8 @@ void note_signal(int signal) {
     g_got_sighup = 1;
     return;
   }
-  if (g_sigint_stops != 0 && g_stop_was_asked_for != 0) {  // whoever asks twice is in a hurry
+  if (g_sigint_stops != 0 &&
+      g_stop_was_asked_for != 0) {  // whoever asks twice is in a hurry
     std::signal(signal, SIG_DFL);
     std::raise(signal);
     return;

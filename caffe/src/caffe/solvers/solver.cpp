@@ -25,12 +25,14 @@ Solver<Dtype>::Solver(const string& param_file) {
 template <typename Dtype>
 void Solver<Dtype>::Init(const SolverParameter& param) {
   LOG_IF(INFO, Caffe::root_solver() && MinLogLevel() <= 0)
-      << "Initializing solver from parameters: " << std::endl << param.DebugString();
+      << "Initializing solver from parameters: " << std::endl
+      << param.DebugString();
   param_ = param;
   CHECK_GE(param_.average_loss(), 1) << "average_loss should be at least 1.";
   CHECK_GE(param_.iter_size(), 1) << "iter_size should be at least 1.";
   CHECK(param_.weight_average() >= 0 && param_.weight_average() < 1)
-      << "weight_average should be at least 0 and below 1, not " << param_.weight_average();
+      << "weight_average should be at least 0 and below 1, not "
+      << param_.weight_average();
   CheckSnapshotWritePermissions();
   if (param_.random_seed() >= 0) {
     Caffe::set_random_seed(
@@ -75,10 +77,12 @@ void Solver<Dtype>::InitTrainNet() {
   const int sources = param_.has_net() + param_.has_net_param() + param_.has_train_net() +
                       param_.has_train_net_param();
   const char fields[] = "net, net_param, train_net, train_net_param";
-  CHECK_GE(sources, 1) << "SolverParameter must specify a train net using one of these fields: "
-                       << fields;
-  CHECK_LE(sources, 1) << "SolverParameter must not contain more than one of these fields "
-                          "specifying a train net: " << fields;
+  CHECK_GE(sources, 1)
+      << "SolverParameter must specify a train net using one of these fields: " << fields;
+  CHECK_LE(sources, 1)
+      << "SolverParameter must not contain more than one of these fields "
+         "specifying a train net: "
+      << fields;
   NetParameter net_param;
   if (param_.has_train_net_param()) {
     net_param = param_.train_net_param();
@@ -118,7 +122,8 @@ void Solver<Dtype>::InitTestNets() {
     CHECK_EQ(param_.test_state_size(), instances)
         << "test_state must be unspecified or specified once per test net.";
   }
-  if (instances > 0) CHECK_GT(param_.test_interval(), 0) << "test_interval must be positive.";
+  if (instances > 0)
+    CHECK_GT(param_.test_interval(), 0) << "test_interval must be positive.";
   for (int i = 0; i < instances; ++i) {
     NetParameter net_param;
     const int file = i - param_.test_net_param_size();
@@ -152,7 +157,8 @@ void Solver<Dtype>::Step(int iters) {
   const int start_iter = iter_;
   const int stop_iter = iter_ + iters;
   const int average_loss = param_.average_loss();
-  // A run resumed from a snapshot goes on with the loss window that the side file brought.
+  // A run resumed from a snapshot goes on with the loss window that the side file
+  // brought.
   if (!resumed_) {
     losses_.clear();
     smoothed_loss_ = 0;
@@ -254,8 +260,10 @@ void Solver<Dtype>::CheckLossIsFinite(Dtype loss) {
     for (size_t t = 0; t < net_->top_vecs()[i].size(); ++t) {
       const Blob<Dtype>& blob = *net_->top_vecs()[i][t];
       const Dtype* data = blob.cpu_data();
-      if (!std::all_of(data, data + blob.count(), [](Dtype x) { return std::isfinite(x); })) {
-        where = "the first one is '" + net_->blob_names()[net_->top_ids(static_cast<int>(i))[t]] +
+      if (!std::all_of(data, data + blob.count(),
+                       [](Dtype x) { return std::isfinite(x); })) {
+        where = "the first one is '" +
+                net_->blob_names()[net_->top_ids(static_cast<int>(i))[t]] +
                 "' of layer '" + net_->layer_names()[i] + "'";
         break;
       }
@@ -269,11 +277,13 @@ void Solver<Dtype>::CheckLossIsFinite(Dtype loss) {
 namespace {
 
 template <typename Dtype>
-void LogOutput(const char* which, int index, const string& name, Dtype value, Dtype weight) {
+void LogOutput(const char* which, int index, const string& name, Dtype value,
+               Dtype weight) {
   std::ostringstream weighted;
-  if (weight != Dtype(0)) weighted << " (* " << weight << " = " << weight * value << " loss)";
-  LOG(INFO) << "    " << which << " net output #" << index << ": " << name << " = " << value
-            << weighted.str();
+  if (weight != Dtype(0))
+    weighted << " (* " << weight << " = " << weight * value << " loss)";
+  LOG(INFO) << "    " << which << " net output #" << index << ": " << name << " = "
+            << value << weighted.str();
 }
 
 }  // namespace
@@ -339,7 +349,8 @@ void Solver<Dtype>::Test(const int test_net_id) {
           scores.push_back(data[k]);
           score_blobs.push_back(test_net->output_blob_indices()[j]);
         } else {
-          CHECK_LT(index, scores.size()) << "the size of a test output changed between batches";
+          CHECK_LT(index, scores.size())
+              << "the size of a test output changed between batches";
           scores[index] += data[k];
         }
       }
@@ -348,24 +359,24 @@ void Solver<Dtype>::Test(const int test_net_id) {
   if (param_.test_compute_loss()) LOG(INFO) << "Test loss: " << total_loss / iterations;
   for (size_t i = 0; i < scores.size(); ++i) {
     const int id = score_blobs[i];
-    LogOutput("Test", static_cast<int>(i), test_net->blob_names()[id], scores[i] / iterations,
-              test_net->blob_loss_weights()[id]);
+    LogOutput("Test", static_cast<int>(i), test_net->blob_names()[id],
+              scores[i] / iterations, test_net->blob_loss_weights()[id]);
   }
 }
 
-#define CAFFE_INSTANTIATE_SOLVER(Dtype)                                        \
-  template Solver<Dtype>::Solver(const SolverParameter&);                      \
-  template Solver<Dtype>::Solver(const string&);                               \
-  template void Solver<Dtype>::Init(const SolverParameter&);                   \
-  template void Solver<Dtype>::InitTrainNet();                                 \
-  template void Solver<Dtype>::InitTestNets();                                 \
-  template SolverAction::Enum Solver<Dtype>::GetRequestedAction();             \
-  template void Solver<Dtype>::Solve(const char*);                             \
-  template void Solver<Dtype>::Step(int);                                      \
-  template void Solver<Dtype>::TestAll();                                      \
-  template void Solver<Dtype>::Test(const int);                                \
-  template void Solver<Dtype>::DisplayOutputBlobs(const int);                  \
-  template void Solver<Dtype>::UpdateSmoothedLoss(Dtype, int, int);            \
+#define CAFFE_INSTANTIATE_SOLVER(Dtype)                             \
+  template Solver<Dtype>::Solver(const SolverParameter&);           \
+  template Solver<Dtype>::Solver(const string&);                    \
+  template void Solver<Dtype>::Init(const SolverParameter&);        \
+  template void Solver<Dtype>::InitTrainNet();                      \
+  template void Solver<Dtype>::InitTestNets();                      \
+  template SolverAction::Enum Solver<Dtype>::GetRequestedAction();  \
+  template void Solver<Dtype>::Solve(const char*);                  \
+  template void Solver<Dtype>::Step(int);                           \
+  template void Solver<Dtype>::TestAll();                           \
+  template void Solver<Dtype>::Test(const int);                     \
+  template void Solver<Dtype>::DisplayOutputBlobs(const int);       \
+  template void Solver<Dtype>::UpdateSmoothedLoss(Dtype, int, int); \
   template void Solver<Dtype>::CheckLossIsFinite(Dtype);
 CAFFE_INSTANTIATE_SOLVER(float)
 CAFFE_INSTANTIATE_SOLVER(double)

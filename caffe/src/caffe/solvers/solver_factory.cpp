@@ -15,7 +15,8 @@ typename SolverRegistry<Dtype>::CreatorRegistry& SolverRegistry<Dtype>::Registry
 
 template <typename Dtype>
 void SolverRegistry<Dtype>::AddCreator(const string& type, Creator creator) {
-  CHECK_EQ(Registry().count(type), 0u) << "solver type " << type << " is registered twice";
+  CHECK_EQ(Registry().count(type), 0u)
+      << "solver type " << type << " is registered twice";
   Registry()[type] = creator;
 }
 
@@ -30,8 +31,8 @@ Solver<Dtype>* SolverRegistry<Dtype>::CreateSolver(const SolverParameter& param)
   if (found != Registry().end()) return found->second(param);
   std::ostringstream known;
   for (const string& type : SolverTypeList()) known << " " << type;
-  CAFFE_THROW(kValue) << "unknown solver type '" << param.type() << "' (known types:"
-                      << known.str() << ")";
+  CAFFE_THROW(kValue) << "unknown solver type '" << param.type()
+                      << "' (known types:" << known.str() << ")";
 }
 
 template <typename Dtype>

@@ -23,7 +23,8 @@ bool EndsWith(const string& text, const string& ending) {
 
 using LayerStates = google::protobuf::RepeatedPtrField<SolverSideState::LayerState>;
 
-/// Layers of test nets are stored behind those of the train net, under this and their name.
+/// Layers of test nets are stored behind those of the train net, under this and their
+/// name.
 string TestNetPrefix(size_t index) { return "test_net[" + std::to_string(index) + "]/"; }
 
 /// What the net's data layers would go on from.
@@ -70,7 +71,8 @@ void Solver<Dtype>::CheckSnapshotWritePermissions() {
       << "In solver params, snapshot is specified but snapshot_prefix is not";
   const string probe = SnapshotFilename(".tempfile");
   std::FILE* file = std::fopen(probe.c_str(), "w");
-  CHECK(file != nullptr) << "Cannot write to snapshot prefix '" << param_.snapshot_prefix()
+  CHECK(file != nullptr) << "Cannot write to snapshot prefix '"
+                         << param_.snapshot_prefix()
                          << "'. Make sure that the directory exists and is writable.";
   std::fclose(file);
   std::remove(probe.c_str());
@@ -134,8 +136,9 @@ void Solver<Dtype>::RestoreSideState(const string& path, const SolverSideState* 
   };
   if (stored == nullptr || stored->iter() != iter_) {
     begin_average_anew();
-    LOG(WARNING) << path << (stored == nullptr ? " is not there" : " is of another iteration")
-                 << ": the run goes on with fresh random numbers and from the start of the data";
+    LOG(WARNING)
+        << path << (stored == nullptr ? " is not there" : " is of another iteration")
+        << ": the run goes on with fresh random numbers and from the start of the data";
     return;
   }
   const SolverSideState& side = *stored;
@@ -146,7 +149,8 @@ void Solver<Dtype>::RestoreSideState(const string& path, const SolverSideState* 
   window_start_ = side.window_start();
   resumed_ = true;
   if (side.average_size() > 0 && !average_.empty()) {
-    CHECK_EQ(side.average_size(), average_.size()) << path << ": averaged weights of another net";
+    CHECK_EQ(side.average_size(), average_.size())
+        << path << ": averaged weights of another net";
     for (size_t i = 0; i < average_.size(); ++i) {
       average_[i]->FromProto(side.average(static_cast<int>(i)), false);
     }
@@ -160,13 +164,15 @@ void Solver<Dtype>::RestoreSideState(const string& path, const SolverSideState* 
 }
 
 template <typename Dtype>
-string Solver<Dtype>::FindWeights(const string& recorded, const string& state_filename) const {
+string Solver<Dtype>::FindWeights(const string& recorded,
+                                  const string& state_filename) const {
   if (IsThere(recorded)) return recorded;
   const string beside = state_filename.substr(0, state_filename.rfind('/') + 1) +
                         recorded.substr(recorded.rfind('/') + 1);
   if (!IsThere(beside)) {
-    CAFFE_THROW(kFileNotFound) << state_filename << ": its weights are neither at " << recorded
-                               << ", where it was written, nor beside it at " << beside;
+    CAFFE_THROW(kFileNotFound) << state_filename << ": its weights are neither at "
+                               << recorded << ", where it was written, nor beside it at "
+                               << beside;
   }
   LOG(INFO) << "Weights of " << state_filename << " are taken from " << beside;
   return beside;
@@ -180,10 +186,11 @@ void RefuseWeightsFile(const string& path) {
   if (ending == string::npos || !IsThere(path)) return;
   const string state = path.substr(0, ending) + ".solverstate" +
                        path.substr(ending + sizeof(".caffemodel") - 1);
-  CAFFE_THROW(kValue) << path << " is a weights file: to resume, give the solver state"
-                      << (IsThere(state) ? " beside it, " + state : string(" (.solverstate)"))
-                      << "; to start a new run from these weights use --weights (`weights` in the "
-                         "solver)";
+  CAFFE_THROW(kValue)
+      << path << " is a weights file: to resume, give the solver state"
+      << (IsThere(state) ? " beside it, " + state : string(" (.solverstate)"))
+      << "; to start a new run from these weights use --weights (`weights` in the "
+         "solver)";
 }
 
 }  // namespace
@@ -226,7 +233,8 @@ void Solver<Dtype>::UpdateAverage() {
   for (size_t i = 0; i < average_.size(); ++i) {
     const Dtype* now = net_->learnable_params()[i]->cpu_data();
     Dtype* average = average_[i]->mutable_cpu_data();
-    for (int k = 0; k < average_[i]->count(); ++k) average[k] += share * (now[k] - average[k]);
+    for (int k = 0; k < average_[i]->count(); ++k)
+      average[k] += share * (now[k] - average[k]);
   }
 }
 
@@ -238,17 +246,17 @@ void Solver<Dtype>::ExchangeAverage() {
   }
 }
 
-#define CAFFE_INSTANTIATE_SNAPSHOT(Dtype)                                 \
-  template string Solver<Dtype>::SnapshotFilename(const string&);         \
-  template void Solver<Dtype>::CheckSnapshotWritePermissions();           \
-  template void Solver<Dtype>::Snapshot();                                \
-  template string Solver<Dtype>::SnapshotToBinaryProto();                 \
-  template string Solver<Dtype>::SnapshotToHDF5();                        \
-  template void Solver<Dtype>::SnapshotSideState(const string&);          \
+#define CAFFE_INSTANTIATE_SNAPSHOT(Dtype)                                               \
+  template string Solver<Dtype>::SnapshotFilename(const string&);                       \
+  template void Solver<Dtype>::CheckSnapshotWritePermissions();                         \
+  template void Solver<Dtype>::Snapshot();                                              \
+  template string Solver<Dtype>::SnapshotToBinaryProto();                               \
+  template string Solver<Dtype>::SnapshotToHDF5();                                      \
+  template void Solver<Dtype>::SnapshotSideState(const string&);                        \
   template void Solver<Dtype>::RestoreSideState(const string&, const SolverSideState*); \
-  template string Solver<Dtype>::FindWeights(const string&, const string&) const; \
-  template void Solver<Dtype>::Restore(const char*);                      \
-  template void Solver<Dtype>::UpdateAverage();                           \
+  template string Solver<Dtype>::FindWeights(const string&, const string&) const;       \
+  template void Solver<Dtype>::Restore(const char*);                                    \
+  template void Solver<Dtype>::UpdateAverage();                                         \
   template void Solver<Dtype>::ExchangeAverage();
 CAFFE_INSTANTIATE_SNAPSHOT(float)
 CAFFE_INSTANTIATE_SNAPSHOT(double)

@@ -1,4 +1,5 @@
-// What the tests of the flow family share: the generator of the check values, sums, layouts.
+// What the tests of the flow family share: the generator of the check values, sums,
+// layouts.
 #ifndef CAFFE_TEST_FLOW_CHECK_VALUES_HPP_
 #define CAFFE_TEST_FLOW_CHECK_VALUES_HPP_
 
@@ -12,8 +13,8 @@
 
 namespace caffe {
 
-/// a v_s(i) + b, v_s(i) = ((7919 (i + 1) + 104729 (s + 1)) mod 2003 - 1001) / 1001 in float32
-/// (layers_flow.md, section G). s = 1 first bottom, 2 second bottom, 3 top diff.
+/// a v_s(i) + b, v_s(i) = ((7919 (i + 1) + 104729 (s + 1)) mod 2003 - 1001) / 1001 in
+/// float32 (layers_flow.md, section G). s = 1 first bottom, 2 second bottom, 3 top diff.
 inline double check_value(int s, int i, double a = 1, double b = 0) {
   const long long mixed = (7919LL * (i + 1) + 104729LL * (s + 1)) % 2003 - 1001;
   return a * static_cast<float>(mixed / 1001.0) + b;
@@ -51,7 +52,8 @@ void expect_sums(const Dtype* values, int count, const CheckSums& expected) {
     squares += v * v;
   }
   EXPECT_NEAR(sum, expected.sum, 2e-5 * std::max(1.0, std::fabs(expected.sum)));
-  EXPECT_NEAR(squares, expected.sum_of_squares, 2e-5 * std::max(1.0, expected.sum_of_squares));
+  EXPECT_NEAR(squares, expected.sum_of_squares,
+              2e-5 * std::max(1.0, expected.sum_of_squares));
   for (size_t i = 0; i < expected.first.size(); ++i) {
     if (std::isnan(expected.first[i])) {
       EXPECT_TRUE(std::isnan(values[i])) << "value " << i << " is " << values[i];
@@ -68,7 +70,8 @@ std::vector<Dtype> copy_of(const Dtype* values, int count) {
 
 /// Equal to a share of the larger of 1 and the value; NaN equals NaN.
 template <typename A, typename B>
-void expect_all_near(const std::vector<A>& got, const std::vector<B>& expected, double tolerance) {
+void expect_all_near(const std::vector<A>& got, const std::vector<B>& expected,
+                     double tolerance) {
   ASSERT_EQ(got.size(), expected.size());
   int failures = 0;
   for (size_t i = 0; i < got.size() && failures < 10; ++i) {
@@ -78,12 +81,13 @@ void expect_all_near(const std::vector<A>& got, const std::vector<B>& expected, 
       continue;
     }
     ++failures;
-    ADD_FAILURE() << "element " << i << ": got " << got[i] << ", expected " << expected[i];
+    ADD_FAILURE() << "element " << i << ": got " << got[i] << ", expected "
+                  << expected[i];
   }
 }
 
-/// Leaves data (or diff) in the processor's blocked layout, as a convolution would; false where
-/// there is none.
+/// Leaves data (or diff) in the processor's blocked layout, as a convolution would; false
+/// where there is none.
 template <typename Dtype>
 bool make_blocked(Blob<Dtype>* blob, bool diff = false) {
   if constexpr (std::is_same<Dtype, float>::value) {
@@ -105,9 +109,12 @@ void expect_zero_tail(const Blob<Dtype>& blob, SyncedMemory* memory) {
     for (int n = 0; n < layout.num; ++n) {
       for (int s = 0; s < layout.spatial; ++s) {
         for (int lane = layout.block - layout.tail_lanes(); lane < layout.block; ++lane) {
-          const size_t row = (static_cast<size_t>(n) * layout.blocks() + layout.blocks() - 1) *
-                                 layout.spatial + s;
-          ASSERT_EQ(data[row * layout.block + lane], 0.f) << "position " << s << ", lane " << lane;
+          const size_t row =
+              (static_cast<size_t>(n) * layout.blocks() + layout.blocks() - 1) *
+                  layout.spatial +
+              s;
+          ASSERT_EQ(data[row * layout.block + lane], 0.f)
+              << "position " << s << ", lane " << lane;
         }
       }
     }

@@ -1,4 +1,5 @@
-// Correlation and Correlation1D: shape struct, brute force, check values, gradients, layouts.
+// Correlation and Correlation1D: shape struct, brute force, check values, gradients,
+// layouts.
 #include <algorithm>
 
 #include "caffe/layers/correlation_layer.hpp"
@@ -62,7 +63,8 @@ class CorrelationLayerTest : public MultiDeviceTest<TypeParam> {
   }
 
   // The bottoms padded by (pad_y, pad) with zeros, at padded coordinates.
-  static double Padded(const Blob<Dtype>& blob, int n, int c, int y, int x, int pad_y, int pad) {
+  static double Padded(const Blob<Dtype>& blob, int n, int c, int y, int x, int pad_y,
+                       int pad) {
     y -= pad_y;
     x -= pad;
     if (y < 0 || x < 0 || y >= blob.height() || x >= blob.width()) return 0;
@@ -75,7 +77,9 @@ class CorrelationLayerTest : public MultiDeviceTest<TypeParam> {
     const int pad = p.pad(), kernel = p.kernel_size(), most = p.max_displacement();
     const int s1 = p.stride_1(), s2 = p.stride_2(), r = (kernel - 1) / 2;
     const int radius = most / s2;
-    const auto ceil_div = [](int a, int b) { return static_cast<int>(std::ceil(1.0 * a / b)); };
+    const auto ceil_div = [](int a, int b) {
+      return static_cast<int>(std::ceil(1.0 * a / b));
+    };
     const int out_width = ceil_div(a_.width() + 2 * pad - 2 * (most + r), s1);
     const int out_height = one_dimensional
                                ? ceil_div(a_.height() - 2 * r, s1)
@@ -83,7 +87,8 @@ class CorrelationLayerTest : public MultiDeviceTest<TypeParam> {
     vector<std::pair<int, int>> displacements;
     if (!one_dimensional) {
       for (int dy = -radius; dy <= radius; ++dy) {
-        for (int dx = -radius; dx <= radius; ++dx) displacements.push_back({dy * s2, dx * s2});
+        for (int dx = -radius; dx <= radius; ++dx)
+          displacements.push_back({dy * s2, dx * s2});
       }
     } else if (p.single_direction() == 0) {
       for (int dx = -radius; dx <= radius; ++dx) displacements.push_back({0, dx * s2});
@@ -105,9 +110,11 @@ class CorrelationLayerTest : public MultiDeviceTest<TypeParam> {
                 for (int c = 0; c < a_.channels(); ++c) {
                   const int y1 = y * s1 + start_y + j, x1 = x * s1 + most + i;
                   const double a = Padded(a_, n, c, y1, x1, pad_y, pad);
-                  const double b = Padded(b_, n, c, y1 + d.first, x1 + d.second, pad_y, pad);
+                  const double b =
+                      Padded(b_, n, c, y1 + d.first, x1 + d.second, pad_y, pad);
                   sum += p.correlation_type() == CorrelationParameter::SUBTRACT
-                             ? std::fabs(a - b) : a * b;
+                             ? std::fabs(a - b)
+                             : a * b;
                 }
               }
             }
@@ -133,11 +140,13 @@ TYPED_TEST_SUITE(CorrelationLayerTest, TestDtypesAndDevices);
 
 const vector<Case>& cases() {
   static const vector<Case> all = {
-      {{2, 3, 5, 6}, 4, 1, 4, 1, 1},  {{1, 17, 6, 37}, 4, 1, 4, 1, 1}, {{1, 2, 9, 8}, 3, 3, 3, 2, 1},
-      {{1, 4, 7, 10}, 6, 1, 6, 2, 2}, {{3, 5, 11, 4}, 3, 1, 3, 1, 1},  {{1, 70, 13, 19}, 4, 1, 4, 1, 2},
-      {{1, 1, 1, 1}, 1, 1, 1, 1, 1},  {{1, 6, 1, 20}, 2, 1, 2, 1, 1},  {{1, 3, 20, 1}, 5, 1, 4, 3, 2},
-      {{1, 2, 8, 9}, 5, 3, 2, 1, 2},  {{1, 2, 12, 13}, 1, 5, 3, 3, 1}, {{2, 8, 9, 8}, 2, 3, 4, 1, 3},
-      {{1, 3, 9, 9}, 0, 1, 2, 1, 1},  {{1, 9, 10, 33}, 20, 1, 20, 1, 2}};
+      {{2, 3, 5, 6}, 4, 1, 4, 1, 1},   {{1, 17, 6, 37}, 4, 1, 4, 1, 1},
+      {{1, 2, 9, 8}, 3, 3, 3, 2, 1},   {{1, 4, 7, 10}, 6, 1, 6, 2, 2},
+      {{3, 5, 11, 4}, 3, 1, 3, 1, 1},  {{1, 70, 13, 19}, 4, 1, 4, 1, 2},
+      {{1, 1, 1, 1}, 1, 1, 1, 1, 1},   {{1, 6, 1, 20}, 2, 1, 2, 1, 1},
+      {{1, 3, 20, 1}, 5, 1, 4, 3, 2},  {{1, 2, 8, 9}, 5, 3, 2, 1, 2},
+      {{1, 2, 12, 13}, 1, 5, 3, 3, 1}, {{2, 8, 9, 8}, 2, 3, 4, 1, 3},
+      {{1, 3, 9, 9}, 0, 1, 2, 1, 1},   {{1, 9, 10, 33}, 20, 1, 20, 1, 2}};
   return all;
 }
 
@@ -259,7 +268,8 @@ TYPED_TEST(CorrelationLayerTest, Gradient) {
       this->Settings(c, subtract);
       CorrelationLayer<Dtype> layer(this->param_);
       GradientChecker<Dtype> checker(subtract ? 1e-4 : 1e-2, single ? 2e-2 : 1e-6);
-      if (single && subtract) continue;  // steps small enough for the kinks drown in rounding
+      if (single && subtract)
+        continue;  // steps small enough for the kinks drown in rounding
       checker.CheckGradient(&layer, this->bottoms_, this->tops_);
       this->Settings(c, subtract);
       Correlation1DLayer<Dtype> flat(this->param_);
@@ -292,10 +302,12 @@ TYPED_TEST(CorrelationLayerTest, TheGradientIsTheAdjointAndBlockedMemoryGivesThe
       layer.Forward(this->bottoms_, this->tops_);
       fill_diff(&this->top_);
       layer.Backward(this->tops_, {true, true}, this->bottoms_);
-      const vector<Dtype> top = this->Top(), a = this->Diff(this->a_), b = this->Diff(this->b_);
+      const vector<Dtype> top = this->Top(), a = this->Diff(this->a_),
+                          b = this->Diff(this->b_);
       if (!subtract) {  // <top, diff> = <a, a diff> = <b, b diff> of a bilinear function
         double by_top = 0, by_a = 0, by_b = 0;
-        for (int i = 0; i < this->top_.count(); ++i) by_top += top[i] * this->top_.cpu_diff()[i];
+        for (int i = 0; i < this->top_.count(); ++i)
+          by_top += top[i] * this->top_.cpu_diff()[i];
         for (int i = 0; i < this->a_.count(); ++i) {
           by_a += a[i] * this->a_.cpu_data()[i];
           by_b += b[i] * this->b_.cpu_data()[i];

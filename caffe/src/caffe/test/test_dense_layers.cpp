@@ -90,7 +90,8 @@ LayerParameter softmax(int axis) {
 
 TYPED_TEST(DenseLayersTest, SoftmaxEqualsTheFormulaOnEveryAxis) {
   typedef TypeParam Dtype;
-  const vector<vector<int>> shapes = {{2, 3, 4, 5}, {3, 7}, {2, 5, 1, 1}, {1, 2, 20, 31}, {4}};
+  const vector<vector<int>> shapes = {
+      {2, 3, 4, 5}, {3, 7}, {2, 5, 1, 1}, {1, 2, 20, 31}, {4}};
   for (const vector<int>& shape : shapes) {
     for (int axis = 0; axis < static_cast<int>(shape.size()); ++axis) {
       for (const bool in_place : {false, true}) {
@@ -140,7 +141,8 @@ LayerParameter lrn(int size, float alpha, float k, bool within) {
 
 template <typename Dtype>
 void expect_values(const vector<double>& wanted, const Dtype* found, double tolerance) {
-  for (size_t i = 0; i < wanted.size(); ++i) EXPECT_NEAR(found[i], wanted[i], tolerance) << i;
+  for (size_t i = 0; i < wanted.size(); ++i)
+    EXPECT_NEAR(found[i], wanted[i], tolerance) << i;
 }
 
 TYPED_TEST(DenseLayersTest, LrnAcrossChannelsGivesThePublishedValues) {
@@ -151,10 +153,14 @@ TYPED_TEST(DenseLayersTest, LrnAcrossChannelsGivesThePublishedValues) {
     vector<double> y, dx;
   };
   const vector<Case> cases = {
-      {5, 1, 1,
+      {5,
+       1,
+       1,
        {0.36741959, 0.46473616, -0.69339294, 0.94469597, 0.12961447},
        {0.37308308, -0.38653527, 0.36609777, 0.25433218, 0.22201832}},
-      {3, 0.5, 2,
+      {3,
+       0.5,
+       2,
        {0.45790644, 0.66590676, -0.70981766, 1.01701819, 0.15642984},
        {0.45592062, -0.31095606, 0.20981896, 0.19959291, 0.26775292}}};
   for (const Case& c : cases) {

@@ -1,8 +1,9 @@
-// Downsample, ChannelNorm and DataAugmentation: formulas, check values, gradients, stored means.
+// Downsample, ChannelNorm and DataAugmentation: formulas, check values, gradients, stored
+// means.
+#include <google/protobuf/text_format.h>
+
 #include <algorithm>
 #include <limits>
-
-#include <google/protobuf/text_format.h>
 
 #include "caffe/layers/channel_norm_layer.hpp"
 #include "caffe/layers/data_augmentation_layer.hpp"
@@ -42,7 +43,8 @@ TYPED_TEST_SUITE(FlowInputLayersTest, TestDtypesAndDevices);
 const double kNan = std::numeric_limits<double>::quiet_NaN();
 
 TEST(DownsampleAxisTest, AlignsCornersAndItsWindowHoldsEveryWeight) {
-  for (const auto& size : vector<std::pair<int, int>>{{9, 3}, {13, 5}, {5, 13}, {7, 1}, {1, 4}, {2, 1}}) {
+  for (const auto& size :
+       vector<std::pair<int, int>>{{9, 3}, {13, 5}, {5, 13}, {7, 1}, {1, 4}, {2, 1}}) {
     const DownsampleAxis axis{size.first, size.second};
     if (axis.out > 1) {
       EXPECT_EQ(axis.position(0), 0);
@@ -60,10 +62,11 @@ TEST(DownsampleAxisTest, AlignsCornersAndItsWindowHoldsEveryWeight) {
 
 TYPED_TEST(FlowInputLayersTest, DownsampleFollowsTheFormulaAndItsRuleForUnknownPixels) {
   typedef typename TypeParam::Dtype Dtype;
-  for (const auto& size : vector<std::pair<vector<int>, vector<int>>>{{{2, 2, 9, 13}, {3, 5}},
-                                                                      {{1, 3, 8, 7}, {5, 4}},
-                                                                      {{1, 1, 4, 5}, {7, 9}},
-                                                                      {{1, 1, 6, 6}, {6, 6}}}) {
+  for (const auto& size :
+       vector<std::pair<vector<int>, vector<int>>>{{{2, 2, 9, 13}, {3, 5}},
+                                                   {{1, 3, 8, 7}, {5, 4}},
+                                                   {{1, 1, 4, 5}, {7, 9}},
+                                                   {{1, 1, 6, 6}, {6, 6}}}) {
     this->bottom_.Reshape(size.first);
     fill_data(&this->bottom_, 1);
     for (int i = 0; i < this->bottom_.count(); i += 3) {
@@ -169,7 +172,8 @@ TYPED_TEST(FlowInputLayersTest, ChannelNormIsTheLengthOverChannels) {
         for (int x = 0; x < shape[3]; ++x) {
           double squares = 0;
           for (int c = 0; c < shape[1]; ++c) {
-            squares += std::pow(static_cast<double>(this->bottom_.data_at(n, c, y, x)), 2);
+            squares +=
+                std::pow(static_cast<double>(this->bottom_.data_at(n, c, y, x)), 2);
           }
           expected.push_back(std::sqrt(squares));
         }
@@ -201,9 +205,11 @@ double cropped(const Blob<Dtype>& image, int n, int c, double y, double x) {
   x = std::min(std::max(x, 0.0), image.width() - 1.05);
   y = std::min(std::max(y, 0.0), image.height() - 1.05);
   const int l = static_cast<int>(x), t = static_cast<int>(y);
-  const int r = std::min(l + 1, image.width() - 1), b = std::min(t + 1, image.height() - 1);
+  const int r = std::min(l + 1, image.width() - 1),
+            b = std::min(t + 1, image.height() - 1);
   const double fx = x - l, fy = y - t;
-  return (1 - fy) * ((1 - fx) * image.data_at(n, c, t, l) + fx * image.data_at(n, c, t, r)) +
+  return (1 - fy) *
+             ((1 - fx) * image.data_at(n, c, t, l) + fx * image.data_at(n, c, t, r)) +
          fy * ((1 - fx) * image.data_at(n, c, b, l) + fx * image.data_at(n, c, b, r));
 }
 
@@ -255,7 +261,8 @@ TYPED_TEST(FlowInputLayersTest, DataAugmentationFollowsTheMeanWhileItsCountIsSma
       EXPECT_EQ(layer.blobs()[0]->cpu_data()[0], pass);
       const Dtype* in = this->bottom_.cpu_data();
       for (int i = 0; i < 60 && pass <= 2; ++i) {
-        mean[i] = ((pass - 1) * mean[i] + (static_cast<double>(in[i]) + in[60 + i]) / 2) / pass;
+        mean[i] =
+            ((pass - 1) * mean[i] + (static_cast<double>(in[i]) + in[60 + i]) / 2) / pass;
       }
       vector<double> expected;
       for (int i = 0; i < 120; ++i) {
@@ -281,7 +288,8 @@ TYPED_TEST(FlowInputLayersTest, DataAugmentationSubtractsGivenMeans) {
   layer.SetUp(this->bottoms_, this->tops_);
   layer.Forward(this->bottoms_, this->tops_);
   for (int i = 0; i < 12; ++i) {
-    EXPECT_NEAR(this->top_.cpu_data()[i], this->bottom_.cpu_data()[i] - (i / 4 + 1), 1e-6);
+    EXPECT_NEAR(this->top_.cpu_data()[i], this->bottom_.cpu_data()[i] - (i / 4 + 1),
+                1e-6);
   }
   EXPECT_EQ(this->second_top_.shape(), (vector<int>{1, 42, 1, 1}));
   EXPECT_EQ(this->second_top_.asum_data(), 0);
@@ -294,8 +302,11 @@ TYPED_TEST(FlowInputLayersTest, DataAugmentationTakesTheMeansOfANetOfAnotherSize
   typedef typename TypeParam::Dtype Dtype;
   const auto net_of = [](int height, int width, bool per_pixel) {
     const string text =
-        "layer { name: 'image' type: 'Input' top: 'image' input_param { shape { dim: 1 dim: 2 "
-        "dim: " + std::to_string(height) + " dim: " + std::to_string(width) + " } } } "
+        "layer { name: 'image' type: 'Input' top: 'image' input_param { shape { dim: 1 "
+        "dim: 2 "
+        "dim: " +
+        std::to_string(height) + " dim: " + std::to_string(width) +
+        " } } } "
         "layer { name: 'aug' type: 'DataAugmentation' bottom: 'image' top: 'out' "
         "augmentation_param { recompute_mean: 5 mean_per_pixel: " +
         string(per_pixel ? "true" : "false") + " } }";
@@ -314,7 +325,8 @@ TYPED_TEST(FlowInputLayersTest, DataAugmentationTakesTheMeansOfANetOfAnotherSize
     }
     if (!per_pixel) means[0] = 0.25, means[1] = -0.5;
     for (int c = 0; c < 2; ++c) {
-      source->layers()[1]->blobs()[2]->mutable_cpu_data()[c] = static_cast<Dtype>(means[c]);
+      source->layers()[1]->blobs()[2]->mutable_cpu_data()[c] =
+          static_cast<Dtype>(means[c]);
     }
     NetParameter weights;
     source->ToProto(&weights);

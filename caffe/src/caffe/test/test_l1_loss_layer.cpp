@@ -88,7 +88,8 @@ vector<L1LossParameter> modes() {
 
 TYPED_TEST(L1LossLayerTest, FollowsTheFormulaInEveryMode) {
   for (const L1LossParameter& param : modes()) {
-    for (const vector<int>& shape : vector<vector<int>>{{2, 2, 3, 4}, {3, 5, 1, 7}, {1, 1, 1, 1}}) {
+    for (const vector<int>& shape :
+         vector<vector<int>>{{2, 2, 3, 4}, {3, 5, 1, 7}, {1, 1, 1, 1}}) {
       const bool small = shape[0] == 1;
       this->SetShape(shape, small ? vector<int>{} : vector<int>{1, 13, 9});
       for (const bool two : {true, false}) {
@@ -124,7 +125,8 @@ TYPED_TEST(L1LossLayerTest, GivesTheForksValues) {
 
 TYPED_TEST(L1LossLayerTest, GradientInEveryMode) {
   typedef typename TypeParam::Dtype Dtype;
-  if (std::is_same<Dtype, float>::value) return;  // the loss is one number: differences drown
+  if (std::is_same<Dtype, float>::value)
+    return;  // the loss is one number: differences drown
   for (const L1LossParameter& param : modes()) {
     this->SetShape({2, 2, 3, 4}, {});
     LayerParameter layer_param;

@@ -17,7 +17,8 @@ LayerParameter pooling(const string& fields, Phase phase = TRAIN) {
   param.set_name("pool1");
   param.set_type("Pooling");
   param.set_phase(phase);
-  CHECK(google::protobuf::TextFormat::ParseFromString(fields, param.mutable_pooling_param()));
+  CHECK(google::protobuf::TextFormat::ParseFromString(fields,
+                                                      param.mutable_pooling_param()));
   return param;
 }
 
@@ -26,28 +27,30 @@ struct SizeCase {
 };
 
 TEST(PoolingLayerTest, SizesOfTheTable) {
-  const vector<SizeCase> table = {{5, 2, 2, 0, 3, 2},  {6, 3, 2, 0, 3, 2},  {7, 3, 2, 0, 3, 3},
-                                  {112, 3, 2, 0, 56, 55}, {112, 3, 2, 1, 57, 56},
-                                  {4, 3, 2, 1, 3, 2},  {5, 3, 2, 1, 3, 3},  {6, 3, 2, 1, 4, 3},
-                                  {3, 2, 2, 1, 2, 2},  {10, 4, 3, 2, 4, 4}, {4, 1, 2, 0, 3, 2},
-                                  {5, 1, 3, 0, 3, 2},  {3, 4, 2, 0, 1, 0},  {3, 5, 2, 0, 0, 0}};
+  const vector<SizeCase> table = {
+      {5, 2, 2, 0, 3, 2},     {6, 3, 2, 0, 3, 2},     {7, 3, 2, 0, 3, 3},
+      {112, 3, 2, 0, 56, 55}, {112, 3, 2, 1, 57, 56}, {4, 3, 2, 1, 3, 2},
+      {5, 3, 2, 1, 3, 3},     {6, 3, 2, 1, 4, 3},     {3, 2, 2, 1, 2, 2},
+      {10, 4, 3, 2, 4, 4},    {4, 1, 2, 0, 3, 2},     {5, 1, 3, 0, 3, 2},
+      {3, 4, 2, 0, 1, 0},     {3, 5, 2, 0, 0, 0}};
   for (const SizeCase& c : table) {
     for (const bool ceil : {true, false}) {
       ostringstream fields;
-      fields << "kernel_size: " << c.kernel << " stride: " << c.stride << " pad: " << c.pad
-             << " round_mode: " << (ceil ? "CEIL" : "FLOOR");
+      fields << "kernel_size: " << c.kernel << " stride: " << c.stride
+             << " pad: " << c.pad << " round_mode: " << (ceil ? "CEIL" : "FLOOR");
       Blob<float> bottom(1, 2, c.size, c.size), top;
       PoolingLayer<float> layer(pooling(fields.str()));
       layer.SetUp({&bottom}, {&top});
-      EXPECT_EQ(top.height(), ceil ? c.ceil : c.floor) << fields.str() << " size " << c.size;
+      EXPECT_EQ(top.height(), ceil ? c.ceil : c.floor)
+          << fields.str() << " size " << c.size;
       EXPECT_EQ(top.width(), top.height());
     }
   }
 }
 
 template <typename Dtype>
-void check_forward(const string& fields, const vector<int>& shape, const vector<double>& x,
-                   const vector<double>& wanted) {
+void check_forward(const string& fields, const vector<int>& shape,
+                   const vector<double>& x, const vector<double>& wanted) {
   Blob<Dtype> bottom(shape), top;
   set_values(x, bottom.mutable_cpu_data());
   PoolingLayer<Dtype> layer(pooling(fields));
@@ -70,8 +73,8 @@ TEST(PoolingLayerTest, PublishedAverages) {
   check_forward<double>(ave + "pad: 1", {1, 1, 4, 4}, counting(16),
                         {14. / 9, 30. / 9, 2, 57. / 9, 11, 6, 4.5, 7.5, 4});
   check_forward<float>(ave, {1, 1, 4, 4}, counting(16), {6, 7.5, 12, 13.5});
-  check_forward<double>("pool: AVE kernel_size: 2 stride: 2 pad: 1", {1, 1, 3, 3}, counting(9),
-                        {0.25, 1.25, 2.75, 7});
+  check_forward<double>("pool: AVE kernel_size: 2 stride: 2 pad: 1", {1, 1, 3, 3},
+                        counting(9), {0.25, 1.25, 2.75, 7});
 }
 
 TEST(PoolingLayerTest, PublishedMaximaAndMasks) {
@@ -131,7 +134,8 @@ TEST(PoolingLayerTest, BlockedEqualsRowMajor) {
       const BlockedLayout layout = blocked.blocked_layout();
       if (!layout.valid()) GTEST_SKIP() << "no blocked layouts on this processor";
       set_values(normal_values(plain.count(), 11), plain.mutable_cpu_data());
-      reorder_to_blocked(layout, plain.cpu_data(), blocked.data()->mutable_blocked_data(layout));
+      reorder_to_blocked(layout, plain.cpu_data(),
+                         blocked.data()->mutable_blocked_data(layout));
       PoolingLayer<float> a(pooling(fields, phase)), b(pooling(fields, phase));
       a.SetUp({&plain}, {&plain_top});
       b.SetUp({&blocked}, {&blocked_top});

@@ -1,4 +1,5 @@
-// Resample: its axis, its formula over all sizes, check values, gradients, layouts, messages.
+// Resample: its axis, its formula over all sizes, check values, gradients, layouts,
+// messages.
 #include <algorithm>
 #include <limits>
 
@@ -22,7 +23,8 @@ TEST(ResampleAxisTest, PutsPixelCentresAtHalfPixels) {
 }
 
 TEST(ResampleAxisTest, RoundsHalvesUpwardsAndStaysInside) {
-  for (const auto& size : vector<std::pair<int, int>>{{8, 4}, {4, 8}, {1, 9}, {9, 1}, {7, 5}}) {
+  for (const auto& size :
+       vector<std::pair<int, int>>{{8, 4}, {4, 8}, {1, 9}, {9, 1}, {7, 5}}) {
     const ResampleAxis axis =
         ResampleAxis::Make(size.first, size.second, ResampleAxis::kNearest, false);
     for (int o = 0; o < axis.out; ++o) {
@@ -36,7 +38,8 @@ TEST(ResampleAxisTest, RoundsHalvesUpwardsAndStaysInside) {
 
 TEST(ResampleAxisTest, ItsWindowHoldsEveryWeight) {
   for (const auto kernel : {ResampleAxis::kLinear, ResampleAxis::kCubic}) {
-    for (const auto& size : vector<std::pair<int, int>>{{9, 4}, {4, 9}, {23, 2}, {3, 3}}) {
+    for (const auto& size :
+         vector<std::pair<int, int>>{{9, 4}, {4, 9}, {23, 2}, {3, 3}}) {
       const ResampleAxis axis = ResampleAxis::Make(size.first, size.second, kernel, true);
       for (int o = 0; o < axis.out; ++o) {
         for (int p = 0; p < axis.in; ++p) {
@@ -52,13 +55,15 @@ TEST(ResampleAxisTest, ItsWindowHoldsEveryWeight) {
 TEST(ResampleTapsTest, TheTransposedTableIsTheAdjoint) {
   for (const auto kernel :
        {ResampleAxis::kNearest, ResampleAxis::kLinear, ResampleAxis::kCubic}) {
-    for (const auto& size : vector<std::pair<int, int>>{{9, 4}, {4, 9}, {1, 5}, {5, 1}, {12, 11}}) {
+    for (const auto& size :
+         vector<std::pair<int, int>>{{9, 4}, {4, 9}, {1, 5}, {5, 1}, {12, 11}}) {
       const auto taps = ResampleTaps<double>::Make(
           ResampleAxis::Make(size.first, size.second, kernel, false));
       const auto back = taps.Transposed();
       const auto entry = [](const ResampleTaps<double>& t, int o, int p) {
         const int k = p - t.first[o];
-        return k >= 0 && k < t.length[o] ? t.weight[static_cast<size_t>(o) * t.most + k] : 0.0;
+        return k >= 0 && k < t.length[o] ? t.weight[static_cast<size_t>(o) * t.most + k]
+                                         : 0.0;
       };
       for (int o = 0; o < taps.out; ++o) {
         for (int p = 0; p < taps.in; ++p) EXPECT_EQ(entry(taps, o, p), entry(back, p, o));
@@ -74,8 +79,8 @@ struct Resize {
 
 const vector<Resize>& sizes() {
   static const vector<Resize> all = {
-      {{1, 1, 1, 1}, 3, 4},   {{2, 3, 4, 5}, 8, 10},  {{1, 17, 5, 7}, 10, 14},
-      {{1, 2, 9, 12}, 3, 4},  {{3, 9, 6, 5}, 6, 5},   {{1, 2, 7, 6}, 9, 4},
+      {{1, 1, 1, 1}, 3, 4},   {{2, 3, 4, 5}, 8, 10},   {{1, 17, 5, 7}, 10, 14},
+      {{1, 2, 9, 12}, 3, 4},  {{3, 9, 6, 5}, 6, 5},    {{1, 2, 7, 6}, 9, 4},
       {{1, 8, 5, 1}, 3, 6},   {{1, 20, 3, 4}, 12, 16}, {{2, 16, 13, 11}, 1, 1},
       {{1, 1, 30, 2}, 7, 31}, {{1, 33, 2, 3}, 5, 5}};
   return all;
@@ -86,7 +91,8 @@ class ResampleLayerTest : public MultiDeviceTest<TypeParam> {
  protected:
   typedef typename TypeParam::Dtype Dtype;
 
-  void Settings(ResampleParameter::ResampleType type, bool antialias, int height, int width) {
+  void Settings(ResampleParameter::ResampleType type, bool antialias, int height,
+                int width) {
     ResampleParameter* param = param_.mutable_resample_param();
     param->set_type(type);
     param->set_antialias(antialias);
@@ -148,8 +154,8 @@ TYPED_TEST_SUITE(ResampleLayerTest, TestDtypesAndDevices);
 
 TYPED_TEST(ResampleLayerTest, FollowsTheFormulaInEverySizeAndKind) {
   typedef typename TypeParam::Dtype Dtype;
-  for (const auto type :
-       {ResampleParameter::NEAREST, ResampleParameter::LINEAR, ResampleParameter::CUBIC}) {
+  for (const auto type : {ResampleParameter::NEAREST, ResampleParameter::LINEAR,
+                          ResampleParameter::CUBIC}) {
     for (const bool antialias : {true, false}) {
       for (const Resize& size : sizes()) {
         this->Settings(type, antialias, size.height, size.width);
@@ -172,17 +178,21 @@ TYPED_TEST(ResampleLayerTest, GivesTheForksValues) {
     Resize size;
     CheckSums sums;
   };
-  const vector<Case> cases = {
-      {ResampleParameter::LINEAR, {{1, 2, 4, 5}, 8, 10},
-       {-1.418582, 32.352233, {0.051948, 0.028721, -0.017732}}},
-      {ResampleParameter::CUBIC, {{1, 2, 4, 5}, 8, 10},
-       {-0.896755, 44.810199, {0.101134, 0.077339, 0.026980}}},
-      {ResampleParameter::NEAREST, {{1, 2, 4, 5}, 8, 10},
-       {-1.418582, 56.697720, {0.051948, 0.051948, -0.040959}}},
-      {ResampleParameter::CUBIC, {{1, 2, 9, 12}, 3, 4},
-       {0.083692, 0.840478, {0.285463, -0.006869, -0.252346}}},
-      {ResampleParameter::LINEAR, {{1, 1, 5, 6}, 5, 6},
-       {-2.838162, 8.341180, {0.051948, -0.040959, -0.133866}}}};
+  const vector<Case> cases = {{ResampleParameter::LINEAR,
+                               {{1, 2, 4, 5}, 8, 10},
+                               {-1.418582, 32.352233, {0.051948, 0.028721, -0.017732}}},
+                              {ResampleParameter::CUBIC,
+                               {{1, 2, 4, 5}, 8, 10},
+                               {-0.896755, 44.810199, {0.101134, 0.077339, 0.026980}}},
+                              {ResampleParameter::NEAREST,
+                               {{1, 2, 4, 5}, 8, 10},
+                               {-1.418582, 56.697720, {0.051948, 0.051948, -0.040959}}},
+                              {ResampleParameter::CUBIC,
+                               {{1, 2, 9, 12}, 3, 4},
+                               {0.083692, 0.840478, {0.285463, -0.006869, -0.252346}}},
+                              {ResampleParameter::LINEAR,
+                               {{1, 1, 5, 6}, 5, 6},
+                               {-2.838162, 8.341180, {0.051948, -0.040959, -0.133866}}}};
   for (const Case& c : cases) {
     this->Settings(c.type, true, c.size.height, c.size.width);
     this->bottom_.Reshape(c.size.shape);
@@ -222,8 +232,8 @@ TYPED_TEST(ResampleLayerTest, CopiesEqualSizesExactly) {
   fill_data(&this->bottom_, 1);
   this->bottom_.mutable_cpu_data()[9] = std::numeric_limits<Dtype>::infinity();
   this->bottom_.mutable_cpu_data()[20] = std::numeric_limits<Dtype>::quiet_NaN();
-  for (const auto type :
-       {ResampleParameter::NEAREST, ResampleParameter::LINEAR, ResampleParameter::CUBIC}) {
+  for (const auto type : {ResampleParameter::NEAREST, ResampleParameter::LINEAR,
+                          ResampleParameter::CUBIC}) {
     this->Settings(type, true, 5, 7);
     ResampleLayer<Dtype> layer(this->param_);
     layer.SetUp(this->bottoms_, this->tops_);
@@ -237,8 +247,8 @@ TYPED_TEST(ResampleLayerTest, CopiesEqualSizesExactly) {
 
 TYPED_TEST(ResampleLayerTest, Gradient) {
   typedef typename TypeParam::Dtype Dtype;
-  for (const auto type :
-       {ResampleParameter::NEAREST, ResampleParameter::LINEAR, ResampleParameter::CUBIC}) {
+  for (const auto type : {ResampleParameter::NEAREST, ResampleParameter::LINEAR,
+                          ResampleParameter::CUBIC}) {
     for (const Resize& size : vector<Resize>{{{1, 2, 3, 4}, 6, 8},
                                              {{2, 1, 2, 3}, 8, 12},
                                              {{1, 1, 7, 6}, 3, 9},
@@ -248,7 +258,8 @@ TYPED_TEST(ResampleLayerTest, Gradient) {
       this->bottom_.Reshape(size.shape);
       fill_data(&this->bottom_, 1);
       ResampleLayer<Dtype> layer(this->param_);
-      GradientChecker<Dtype> checker(1e-2, std::is_same<Dtype, float>::value ? 1e-3 : 1e-6);
+      GradientChecker<Dtype> checker(1e-2,
+                                     std::is_same<Dtype, float>::value ? 1e-3 : 1e-6);
       checker.CheckGradientExhaustive(&layer, this->bottoms_, this->tops_);
     }
   }
@@ -267,7 +278,8 @@ TYPED_TEST(ResampleLayerTest, GivesTheSameOnBlockedMemoryAndLeavesItBlocked) {
       fill_diff(&this->top_);
       layer.Backward(this->tops_, {true}, this->bottoms_);
       const vector<Dtype> plain = this->Top();
-      const vector<Dtype> plain_diff = copy_of(this->bottom_.cpu_diff(), this->bottom_.count());
+      const vector<Dtype> plain_diff =
+          copy_of(this->bottom_.cpu_diff(), this->bottom_.count());
 
       if (!make_blocked(&this->bottom_)) return;
       layer.Forward(this->bottoms_, this->tops_);
@@ -279,7 +291,8 @@ TYPED_TEST(ResampleLayerTest, GivesTheSameOnBlockedMemoryAndLeavesItBlocked) {
       layer.Backward(this->tops_, {true}, this->bottoms_);
       EXPECT_EQ(this->bottom_.diff()->head_is_blocked(), many);
       expect_zero_tail(this->bottom_, this->bottom_.diff().get());
-      expect_all_near(copy_of(this->bottom_.cpu_diff(), this->bottom_.count()), plain_diff, 1e-6);
+      expect_all_near(copy_of(this->bottom_.cpu_diff(), this->bottom_.count()),
+                      plain_diff, 1e-6);
     }
   }
 }
@@ -297,7 +310,8 @@ TYPED_TEST(ResampleLayerTest, RefusesWhatItCannotDo) {
   };
   this->bottom_.Reshape(1, 1, 3, 5);
   this->Settings(ResampleParameter::AREA, true, 2, 2);
-  expect_message("only CUBIC, LINEAR and NEAREST interpolation is supported for now, not AREA");
+  expect_message(
+      "only CUBIC, LINEAR and NEAREST interpolation is supported for now, not AREA");
   this->Settings(ResampleParameter::LINEAR, true, 0, 2);
   expect_message("ResampleLayer must have top_height > 0");
   this->Settings(ResampleParameter::LINEAR, true, 2, 0);

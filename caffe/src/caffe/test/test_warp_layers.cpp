@@ -1,4 +1,5 @@
-// FlowWarp and Warp: brute force by the forks' rules, check values, gradients, layouts, borders.
+// FlowWarp and Warp: brute force by the forks' rules, check values, gradients, layouts,
+// borders.
 #include <algorithm>
 #include <limits>
 
@@ -44,7 +45,8 @@ class WarpLayersTest : public MultiDeviceTest<TypeParam> {
       if (i % 11 == 3) flow[i] = 0;
       if (i % 29 == 17) flow[i] = static_cast<Dtype>(kNan);
       if (i % 31 == 7) flow[i] = Dtype(1e9);
-      if (rule == WarpRule::kAbsolute) flow[i] += (i / plane) % 2 ? i % plane / shape[3] : i % shape[3];
+      if (rule == WarpRule::kAbsolute)
+        flow[i] += (i / plane) % 2 ? i % plane / shape[3] : i % shape[3];
     }
   }
 
@@ -59,7 +61,8 @@ class WarpLayersTest : public MultiDeviceTest<TypeParam> {
     bool inside;
     double value, by_u, by_v;
   };
-  // layers_flow.md 2.1, 2.2, 2.3, one output entry. Positions in Dtype, as the layer has them.
+  // layers_flow.md 2.1, 2.2, 2.3, one output entry. Positions in Dtype, as the layer has
+  // them.
   Sample Reference(WarpRule rule, int n, int c, int y, int x) const {
     const int height = image_.height(), width = image_.width();
     const bool absolute = rule == WarpRule::kAbsolute;
@@ -68,7 +71,8 @@ class WarpLayersTest : public MultiDeviceTest<TypeParam> {
     if (std::isnan(px) || std::isnan(py)) return {false, 0, 0, 0};
     if (absolute) {
       if (std::fabs(px) > 1e6 || std::fabs(py) > 1e6) return {true, 0, 0, 0};
-      const int l = static_cast<int>(std::floor(px)), t = static_cast<int>(std::floor(py));
+      const int l = static_cast<int>(std::floor(px)),
+                t = static_cast<int>(std::floor(py));
       Sample s = {true, 0, 0, 0};
       for (const int p : {l, l + 1}) {
         for (const int q : {t, t + 1}) {
@@ -83,16 +87,19 @@ class WarpLayersTest : public MultiDeviceTest<TypeParam> {
     }
     const bool relative = rule == WarpRule::kRelative;
     if (!(px >= 0 && py >= 0)) return {false, 0, 0, 0};
-    if (relative ? !(px <= width - 1 && py <= height - 1) : !(px < width && py < height)) {
+    if (relative ? !(px <= width - 1 && py <= height - 1)
+                 : !(px < width && py < height)) {
       return {false, 0, 0, 0};
     }
     const int l = static_cast<int>(px), t = static_cast<int>(py);
     const int r = relative ? static_cast<int>(std::ceil(px)) : std::min(l + 1, width - 1);
-    const int b = relative ? static_cast<int>(std::ceil(py)) : std::min(t + 1, height - 1);
+    const int b =
+        relative ? static_cast<int>(std::ceil(py)) : std::min(t + 1, height - 1);
     const double fx = px - l, fy = py - t;
     Sample s = {true, 0, 0, 0};
-    s.value = (1 - fx) * (1 - fy) * Pixel(n, c, t, l) + fx * (1 - fy) * Pixel(n, c, t, r) +
-              (1 - fx) * fy * Pixel(n, c, b, l) + fx * fy * Pixel(n, c, b, r);
+    s.value = (1 - fx) * (1 - fy) * Pixel(n, c, t, l) +
+              fx * (1 - fy) * Pixel(n, c, t, r) + (1 - fx) * fy * Pixel(n, c, b, l) +
+              fx * fy * Pixel(n, c, b, r);
     if (relative && px == l) {
       const auto delta = [&](int row) {
         return (l > 0 ? Pixel(n, c, row, l) - Pixel(n, c, row, l - 1) : 0) +
@@ -117,8 +124,10 @@ class WarpLayersTest : public MultiDeviceTest<TypeParam> {
   }
 
   // Top and flow diff by Reference, with the top diff as it stands.
-  void ReferencePass(WarpRule rule, double fill, vector<double>* top, vector<double>* flow_diff) {
-    const int channels = image_.channels(), height = flow_.height(), width = flow_.width();
+  void ReferencePass(WarpRule rule, double fill, vector<double>* top,
+                     vector<double>* flow_diff) {
+    const int channels = image_.channels(), height = flow_.height(),
+              width = flow_.width();
     top->assign(top_.count(), 0);
     flow_diff->assign(flow_.count(), 0);
     for (int n = 0; n < image_.num(); ++n) {
@@ -154,8 +163,8 @@ TYPED_TEST_SUITE(WarpLayersTest, TestDtypesAndDevices);
 
 const WarpRule kRules[] = {WarpRule::kFlowWarp, WarpRule::kRelative, WarpRule::kAbsolute};
 const vector<vector<int>>& shapes() {
-  static const vector<vector<int>> all = {{2, 3, 5, 7},   {1, 17, 9, 11}, {1, 1, 1, 1},
-                                          {3, 16, 4, 1},  {1, 9, 1, 13},  {1, 40, 12, 19}};
+  static const vector<vector<int>> all = {{2, 3, 5, 7},  {1, 17, 9, 11}, {1, 1, 1, 1},
+                                          {3, 16, 4, 1}, {1, 9, 1, 13},  {1, 40, 12, 19}};
   return all;
 }
 
@@ -171,7 +180,8 @@ TYPED_TEST(WarpLayersTest, FollowTheForksRulesForwardAndInTheFlowsGradient) {
       this->Run(layer.get());
       vector<double> top, flow_diff;
       this->ReferencePass(rule, fill_nan ? kNan : 0, &top, &flow_diff);
-      SCOPED_TRACE(this->image_.shape_string() + ", rule " + std::to_string(static_cast<int>(rule)));
+      SCOPED_TRACE(this->image_.shape_string() + ", rule " +
+                   std::to_string(static_cast<int>(rule)));
       expect_all_near(this->Top(), top, 3e-6);
       expect_all_near(this->Diff(this->flow_), flow_diff, 2e-5);
     }
@@ -188,13 +198,15 @@ TYPED_TEST(WarpLayersTest, TheImagesGradientIsTheAdjoint) {
       this->Run(layer.get());
       // <warp(e_i), diff> for each unit image e_i.
       const vector<Dtype> got = this->Diff(this->image_);
-      for (int i = 0; i < this->image_.count(); i += std::max(1, this->image_.count() / 50)) {
+      for (int i = 0; i < this->image_.count();
+           i += std::max(1, this->image_.count() / 50)) {
         std::fill_n(this->image_.mutable_cpu_data(), this->image_.count(), Dtype(0));
         this->image_.mutable_cpu_data()[i] = 1;
         layer->Forward(this->bottoms_, this->tops_);
         double expected = 0;
         for (int k = 0; k < this->top_.count(); ++k) {
-          expected += static_cast<double>(this->top_.cpu_data()[k]) * this->top_.cpu_diff()[k];
+          expected +=
+              static_cast<double>(this->top_.cpu_data()[k]) * this->top_.cpu_diff()[k];
         }
         EXPECT_NEAR(got[i], expected, 1e-5);
       }
@@ -208,19 +220,18 @@ TYPED_TEST(WarpLayersTest, GiveTheForksValues) {
     WarpRule rule;
     CheckSums top, image, flow;
   };
-  const vector<Check> checks = {
-      {WarpRule::kFlowWarp,
-       {-2.318228, 25.726290, {0.659341, 0, 0}},
-       {1.254745, 29.111388, {0, 0, -0.001732}},
-       {-2.970866, 39.171399, {0.015036, 0, 0}}},
-      {WarpRule::kRelative,
-       {-2.758747, 17.815399, {0.659341, 0, 0}},
-       {1.089910, 20.555156, {0, 0, -0.001732}},
-       {-7.383674, 33.732952, {0.015036, 0, 0}}},
-      {WarpRule::kAbsolute,
-       {-3.507397, 22.549287, {0.659341, 0, 0}},
-       {1.032489, 26.815533, {0, 0, -0.001732}},
-       {-4.867154, 43.428845, {0.015036, 0, 0}}}};
+  const vector<Check> checks = {{WarpRule::kFlowWarp,
+                                 {-2.318228, 25.726290, {0.659341, 0, 0}},
+                                 {1.254745, 29.111388, {0, 0, -0.001732}},
+                                 {-2.970866, 39.171399, {0.015036, 0, 0}}},
+                                {WarpRule::kRelative,
+                                 {-2.758747, 17.815399, {0.659341, 0, 0}},
+                                 {1.089910, 20.555156, {0, 0, -0.001732}},
+                                 {-7.383674, 33.732952, {0.015036, 0, 0}}},
+                                {WarpRule::kAbsolute,
+                                 {-3.507397, 22.549287, {0.659341, 0, 0}},
+                                 {1.032489, 26.815533, {0, 0, -0.001732}},
+                                 {-4.867154, 43.428845, {0.015036, 0, 0}}}};
   for (const Check& check : checks) {
     this->image_.Reshape(2, 3, 5, 7);
     this->flow_.Reshape(2, 2, 5, 7);
@@ -278,7 +289,8 @@ TYPED_TEST(WarpLayersTest, TheLastPixelRepeatsBeyondItsCentreOnlyInFlowWarp) {
     this->flow_.Reshape(1, 2, 1, 3);
     fill_data(&this->image_, 1);
     std::fill_n(this->flow_.mutable_cpu_data(), 6, Dtype(0));
-    this->flow_.mutable_cpu_data()[2] = rule == WarpRule::kAbsolute ? Dtype(2.75) : Dtype(0.75);
+    this->flow_.mutable_cpu_data()[2] =
+        rule == WarpRule::kAbsolute ? Dtype(2.75) : Dtype(0.75);
     layer->SetUp(this->bottoms_, this->tops_);
     layer->Forward(this->bottoms_, this->tops_);
     const double last = this->image_.cpu_data()[2];
@@ -291,7 +303,8 @@ TYPED_TEST(WarpLayersTest, TheLastPixelRepeatsBeyondItsCentreOnlyInFlowWarp) {
 
 TYPED_TEST(WarpLayersTest, Gradient) {
   typedef typename TypeParam::Dtype Dtype;
-  if (std::is_same<Dtype, float>::value) return;  // the reference covers it; differences are coarse
+  if (std::is_same<Dtype, float>::value)
+    return;  // the reference covers it; differences are coarse
   for (const WarpRule rule : kRules) {
     const shared_ptr<Layer<Dtype>> layer = this->Make(rule);
     this->image_.Reshape(2, 3, 4, 5);
@@ -352,7 +365,8 @@ TYPED_TEST(WarpLayersTest, CoordinatesMayHaveAnotherSizeThanTheImage) {
 
 TYPED_TEST(WarpLayersTest, RefuseFlowsThatDoNotFit) {
   typedef typename TypeParam::Dtype Dtype;
-  const auto expect_refused = [&](WarpRule rule, const vector<int>& flow, const string& words) {
+  const auto expect_refused = [&](WarpRule rule, const vector<int>& flow,
+                                  const string& words) {
     this->image_.Reshape(2, 3, 5, 7);
     this->flow_.Reshape(flow);
     const shared_ptr<Layer<Dtype>> layer = this->Make(rule);
@@ -365,7 +379,8 @@ TYPED_TEST(WarpLayersTest, RefuseFlowsThatDoNotFit) {
     }
   };
   expect_refused(WarpRule::kFlowWarp, {2, 3, 5, 7}, "must have 2 channels");
-  expect_refused(WarpRule::kFlowWarp, {1, 2, 5, 7}, "must agree in num, height and width");
+  expect_refused(WarpRule::kFlowWarp, {1, 2, 5, 7},
+                 "must agree in num, height and width");
   expect_refused(WarpRule::kRelative, {2, 2, 5, 6}, "must agree in height and width");
   expect_refused(WarpRule::kAbsolute, {1, 2, 5, 7}, "must agree in num");
   expect_refused(WarpRule::kAbsolute, {2, 1, 5, 7}, "(N, 2, H, W) are needed");

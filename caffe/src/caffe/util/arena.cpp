@@ -22,7 +22,9 @@ constexpr std::size_t kMapThreshold = std::size_t{1} << 20;
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
 constexpr std::size_t kCheckThreshold = std::size_t{64} << 20;
 
-std::size_t RoundUp(std::size_t bytes, std::size_t unit) { return (bytes + unit - 1) / unit * unit; }
+std::size_t RoundUp(std::size_t bytes, std::size_t unit) {
+  return (bytes + unit - 1) / unit * unit;
+}
 
 std::size_t ReadNumber(const char* path, std::size_t otherwise) {
   std::ifstream file(path);
@@ -30,8 +32,8 @@ std::size_t ReadNumber(const char* path, std::size_t otherwise) {
   return file >> value ? value : otherwise;
 }
 
-/// Bytes the process may still take: what the kernel calls available, or what is left of the
-/// control group's limit, whichever is less.
+/// Bytes the process may still take: what the kernel calls available, or what is left of
+/// the control group's limit, whichever is less.
 std::size_t AvailableBytes() {
   std::size_t available = ~std::size_t{0};
   std::ifstream info("/proc/meminfo");
@@ -69,7 +71,8 @@ void CheckThereIsRoom(std::size_t bytes) {
 }
 
 void* Map(std::size_t bytes) {
-  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* memory =
+      mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) {
     CAFFE_THROW(kMemory) << "not enough memory: " << InMegabytes(bytes) << " asked for";
   }
@@ -84,7 +87,8 @@ void* allocate_host(std::size_t bytes) {
   CheckThereIsRoom(bytes);
   if (bytes >= kMapThreshold) return Map(RoundUp(bytes, 4096));
   void* memory = std::aligned_alloc(kAlignment, RoundUp(bytes, kAlignment));
-  if (memory == nullptr) CAFFE_THROW(kMemory) << "not enough memory: " << bytes << " bytes";
+  if (memory == nullptr)
+    CAFFE_THROW(kMemory) << "not enough memory: " << bytes << " bytes";
   std::memset(memory, 0, bytes);
   return memory;
 }
@@ -131,9 +135,11 @@ void* Arena::Allocate(std::size_t bytes) {
   // A chunk is address space; only touched pages cost memory.
   CheckThereIsRoom(bytes);
   const std::size_t chunk = RoundUp(std::max(bytes, std::size_t{256} << 20), 4096);
-  char* start = static_cast<char*>(
-      mmap(nullptr, chunk, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
-  if (start == MAP_FAILED) CAFFE_THROW(kMemory) << "not enough memory: " << InMegabytes(chunk);
+  char* start =
+      static_cast<char*>(mmap(nullptr, chunk, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+  if (start == MAP_FAILED)
+    CAFFE_THROW(kMemory) << "not enough memory: " << InMegabytes(chunk);
   chunks_.emplace_back(start, chunk);
   return TakeFrom(free_.emplace(start, chunk).first, bytes);
 }
@@ -157,7 +163,8 @@ void Arena::Release(void* pointer) {
   }
   if (piece != free_.begin()) {
     const auto previous = std::prev(piece);
-    if (previous->first + previous->second == piece->first && !starts_chunk(piece->first)) {
+    if (previous->first + previous->second == piece->first &&
+        !starts_chunk(piece->first)) {
       previous->second += piece->second;
       free_.erase(piece);
     }

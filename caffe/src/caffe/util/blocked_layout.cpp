@@ -18,8 +18,10 @@ int native_channel_block() {
     const std::string isa = limit != nullptr ? limit : "ALL";
     __builtin_cpu_init();
     if (isa == "SSE41" || isa == "AVX") return 0;
-    if (isa == "AVX2" || isa == "AVX2_VNNI") return __builtin_cpu_supports("avx2") ? 8 : 0;
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")) return 16;
+    if (isa == "AVX2" || isa == "AVX2_VNNI")
+      return __builtin_cpu_supports("avx2") ? 8 : 0;
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw"))
+      return 16;
     if (__builtin_cpu_supports("avx2")) return 8;
     return 0;
   }();
@@ -31,10 +33,12 @@ int native_channel_block() {
 
 namespace {
 
-constexpr int kStrip = 64;  // positions a tile: 64 x 16 floats stay in the first-level cache
+constexpr int kStrip =
+    64;  // positions a tile: 64 x 16 floats stay in the first-level cache
 
 template <int kBlock>
-void PackBlock(const float* plain, float* blocked, int lanes, int spatial, int begin, int end) {
+void PackBlock(const float* plain, float* blocked, int lanes, int spatial, int begin,
+               int end) {
   for (int s0 = begin; s0 < end; s0 += kStrip) {
     const int s1 = std::min(end, s0 + kStrip);
     if (lanes == kBlock) {
@@ -62,11 +66,13 @@ void UnpackBlock(const float* blocked, float* plain, int lanes, int spatial, int
   }
 }
 
-/// Runs `body(n, block, begin, end)` over all channel blocks, cut into strips of positions.
+/// Runs `body(n, block, begin, end)` over all channel blocks, cut into strips of
+/// positions.
 template <typename Body>
 void for_each_strip(const BlockedLayout& layout, Body&& body) {
   const int strips = std::max(1, layout.spatial / 4096);
-  const std::int64_t items = static_cast<std::int64_t>(layout.num) * layout.blocks() * strips;
+  const std::int64_t items =
+      static_cast<std::int64_t>(layout.num) * layout.blocks() * strips;
   parallel_ranges(items, std::max<std::int64_t>(1, 4096 / std::max(1, layout.spatial)),
                   [&](std::int64_t first, std::int64_t last) {
                     for (std::int64_t i = first; i < last; ++i) {
@@ -74,8 +80,9 @@ void for_each_strip(const BlockedLayout& layout, Body&& body) {
                       const std::int64_t nb = i / strips;
                       const int begin = static_cast<int>(
                           static_cast<std::int64_t>(layout.spatial) * strip / strips);
-                      const int end = static_cast<int>(
-                          static_cast<std::int64_t>(layout.spatial) * (strip + 1) / strips);
+                      const int end =
+                          static_cast<int>(static_cast<std::int64_t>(layout.spatial) *
+                                           (strip + 1) / strips);
                       body(static_cast<int>(nb / layout.blocks()),
                            static_cast<int>(nb % layout.blocks()), begin, end);
                     }
@@ -89,7 +96,8 @@ void reorder_to_blocked(const BlockedLayout& layout, const float* plain, float* 
   for_each_strip(layout, [&](int n, int b, int begin, int end) {
     const int lanes = std::min(layout.block, layout.channels - b * layout.block);
     const float* from =
-        plain + (static_cast<std::int64_t>(n) * layout.channels + b * layout.block) * spatial;
+        plain +
+        (static_cast<std::int64_t>(n) * layout.channels + b * layout.block) * spatial;
     float* to = blocked + (static_cast<std::int64_t>(n) * layout.blocks() + b) * spatial *
                               layout.block;
     if (layout.block == 16) {
@@ -105,7 +113,8 @@ void reorder_to_plain(const BlockedLayout& layout, const float* blocked, float* 
   for_each_strip(layout, [&](int n, int b, int begin, int end) {
     const int lanes = std::min(layout.block, layout.channels - b * layout.block);
     float* to =
-        plain + (static_cast<std::int64_t>(n) * layout.channels + b * layout.block) * spatial;
+        plain +
+        (static_cast<std::int64_t>(n) * layout.channels + b * layout.block) * spatial;
     const float* from = blocked + (static_cast<std::int64_t>(n) * layout.blocks() + b) *
                                       spatial * layout.block;
     if (layout.block == 16) {

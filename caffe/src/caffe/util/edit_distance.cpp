@@ -26,7 +26,8 @@ int edit_distance(const std::string& a, const std::string& b) {
 }
 
 std::vector<std::string> nearest_names(const std::string& name,
-                                       const std::vector<std::string>& candidates, int most) {
+                                       const std::vector<std::string>& candidates,
+                                       int most) {
   const int limit = std::max<int>(2, static_cast<int>(name.size()) / 2);
   std::vector<std::pair<int, std::string>> ranked;
   for (const std::string& candidate : candidates) {

@@ -17,7 +17,11 @@ Error::Error(const std::string& message, Kind kind)
 }
 
 Error::Error(const std::string& file, int line, const std::string& message, Kind kind)
-    : std::runtime_error(message), message_(message), file_(file), line_(line), kind_(kind) {
+    : std::runtime_error(message),
+      message_(message),
+      file_(file),
+      line_(line),
+      kind_(kind) {
   Compose();
 }
 
@@ -33,8 +37,8 @@ void Error::Compose() {
   if (!context_.empty()) text_ += "\n  in " + context_;
   if (!file_.empty()) {
     const size_t slash = file_.rfind('/');
-    text_ += "\n  at " + (slash == std::string::npos ? file_ : file_.substr(slash + 1)) + ":" +
-             std::to_string(line_);
+    text_ += "\n  at " + (slash == std::string::npos ? file_ : file_.substr(slash + 1)) +
+             ":" + std::to_string(line_);
   }
 }
 
@@ -53,16 +57,18 @@ std::atomic<int>& Level() {
 std::atomic<LogSink> g_sink{nullptr};
 
 /// One line in glog's form: `I1126 07:00:00.123456  4242 net.cpp:51] text`.
-void WriteToStderr(LogSeverity severity, const char* file, int line, const std::string& text) {
+void WriteToStderr(LogSeverity severity, const char* file, int line,
+                   const std::string& text) {
   timeval now;
   gettimeofday(&now, nullptr);
   tm parts;
   localtime_r(&now.tv_sec, &parts);
   const char* slash = std::strrchr(file, '/');
-  std::fprintf(stderr, "%c%02d%02d %02d:%02d:%02d.%06ld %5d %s:%d] %s\n", "IWEF"[severity],
-               parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
-               static_cast<long>(now.tv_usec), static_cast<int>(getpid()),
-               slash != nullptr ? slash + 1 : file, line, text.c_str());
+  std::fprintf(stderr, "%c%02d%02d %02d:%02d:%02d.%06ld %5d %s:%d] %s\n",
+               "IWEF"[severity], parts.tm_mon + 1, parts.tm_mday, parts.tm_hour,
+               parts.tm_min, parts.tm_sec, static_cast<long>(now.tv_usec),
+               static_cast<int>(getpid()), slash != nullptr ? slash + 1 : file, line,
+               text.c_str());
 }
 
 }  // namespace

@@ -1,7 +1,8 @@
-// Convolutions with one to four outputs (flow and mask heads) from a channel-blocked source.
+// Convolutions with one to four outputs (flow and mask heads) from a channel-blocked
+// source.
 //
-// A blocked destination would be mostly empty lanes, and so would be the vectors of the usual
-// kernels. Here lanes are input channels; the result is row-major.
+// A blocked destination would be mostly empty lanes, and so would be the vectors of the
+// usual kernels. Here lanes are input channels; the result is row-major.
 #include <algorithm>
 
 #include "caffe/backend/convolution.hpp"
@@ -77,15 +78,16 @@ class NarrowConvolution : public ConvolutionKernel {
       for (std::int64_t i = begin; i < end; ++i) {
         const std::int64_t n = i / item_rows, row = i % item_rows;
         code_.backward_data_row(rows_, static_cast<int>(row / rows_.height),
-                                static_cast<int>(row % rows_.height), map_diff + n * MapItem(),
-                                weights, source_diff + n * SourceItem());
+                                static_cast<int>(row % rows_.height),
+                                map_diff + n * MapItem(), weights,
+                                source_diff + n * SourceItem());
       }
     });
     return true;
   }
 
-  bool BackwardWeights(const Blob<float>& bottom, const Blob<float>& top, float* weights_diff,
-                       float* bias_diff) override {
+  bool BackwardWeights(const Blob<float>& bottom, const Blob<float>& top,
+                       float* weights_diff, float* bias_diff) override {
     if (bias_diff != nullptr) add_channel_sums_of_diff(top, bias_diff);
     if (weights_diff == nullptr) return true;
     const float* source = bottom.data()->blocked_data(bottom.blocked_layout());
@@ -118,7 +120,8 @@ class NarrowConvolution : public ConvolutionKernel {
     return std::int64_t{rows_.outputs} * rows_.map_height * rows_.map_width;
   }
 
-  // Calls visit(index in Caffe's order, index in packed order) for the weights of one block.
+  // Calls visit(index in Caffe's order, index in packed order) for the weights of one
+  // block.
   template <typename Visit>
   void ForEachWeight(int block, const Visit& visit) const {
     const std::int64_t taps = shape_.taps();
@@ -164,8 +167,8 @@ class NarrowConvolution : public ConvolutionKernel {
 }  // namespace
 
 std::unique_ptr<ConvolutionKernel> make_narrow_convolution(const ConvShape& shape) {
-  if (native_channel_block() == 0 || shape.transposed || shape.group != 1 || shape.num == 0 ||
-      shape.spatial_axes() != 2 || shape.num_output > kNarrowOutputs ||
+  if (native_channel_block() == 0 || shape.transposed || shape.group != 1 ||
+      shape.num == 0 || shape.spatial_axes() != 2 || shape.num_output > kNarrowOutputs ||
       shape.channels <= kFewChannels) {
     return nullptr;
   }
@@ -184,7 +187,8 @@ bool add_depthwise_weight_gradient(const ConvShape& shape, const Blob<float>& bo
   const std::int64_t map_item =
       std::int64_t{rows.blocks} * rows.map_height * rows.map_width * code.lanes;
   const std::int64_t taps = shape.taps(), block_count = taps * code.lanes;
-  auto* sums = static_cast<float*>(scratch_memory(rows.blocks * block_count * sizeof(float)));
+  auto* sums =
+      static_cast<float*>(scratch_memory(rows.blocks * block_count * sizeof(float)));
   parallel_ranges(rows.blocks, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t b = begin; b < end; ++b) {
       float* block = sums + b * block_count;
@@ -194,7 +198,8 @@ bool add_depthwise_weight_gradient(const ConvShape& shape, const Blob<float>& bo
                                     map_diff + n * map_item, block);
       }
       const std::int64_t first = b * code.lanes;
-      const std::int64_t last = std::min<std::int64_t>(shape.channels, first + code.lanes);
+      const std::int64_t last =
+          std::min<std::int64_t>(shape.channels, first + code.lanes);
       for (std::int64_t c = first; c < last; ++c) {
         for (std::int64_t k = 0; k < taps; ++k) {
           weights_diff[c * taps + k] += block[k * code.lanes + c - first];
@@ -208,9 +213,11 @@ bool add_depthwise_weight_gradient(const ConvShape& shape, const Blob<float>& bo
 }  // namespace caffe
 #else
 namespace caffe {
-std::unique_ptr<ConvolutionKernel> make_narrow_convolution(const ConvShape&) { return nullptr; }
-bool add_depthwise_weight_gradient(const ConvShape&, const Blob<float>&, const Blob<float>&,
-                                   float*) {
+std::unique_ptr<ConvolutionKernel> make_narrow_convolution(const ConvShape&) {
+  return nullptr;
+}
+bool add_depthwise_weight_gradient(const ConvShape&, const Blob<float>&,
+                                   const Blob<float>&, float*) {
   return false;
 }
 }  // namespace caffe

@@ -5,7 +5,8 @@
 namespace caffe {
 
 /// Sizes of one item. The source is blocks x height x width x lanes, the map outputs x
-/// map_height x map_width (row-major); packed weights are blocks x taps x outputs x lanes.
+/// map_height x map_width (row-major); packed weights are blocks x taps x outputs x
+/// lanes.
 struct NarrowShape {
   int blocks, outputs;
   int height, width, map_height, map_width;
@@ -19,12 +20,14 @@ struct NarrowCode {
   void (*forward_row)(const NarrowShape& shape, int y, const float* source,
                       const float* weights, const float* bias, float* map);
   /// Row y of the source's gradient in one channel block. Stride 1 only.
-  void (*backward_data_row)(const NarrowShape& shape, int block, int y, const float* map_diff,
-                            const float* weights, float* source_diff);
+  void (*backward_data_row)(const NarrowShape& shape, int block, int y,
+                            const float* map_diff, const float* weights,
+                            float* source_diff);
   /// Adds one block's weight gradient (taps x outputs x lanes).
   void (*add_weight_gradient)(const NarrowShape& shape, int block, const float* source,
                               const float* map_diff, float* weights_diff);
-  /// Depthwise, both sides channel-blocked: adds one block's weight gradient (taps x lanes).
+  /// Depthwise, both sides channel-blocked: adds one block's weight gradient (taps x
+  /// lanes).
   void (*add_depthwise_gradient)(const NarrowShape& shape, int block, const float* source,
                                  const float* map_diff, float* weights_diff);
 };

@@ -5,7 +5,8 @@
 namespace caffe {
 
 NarrowCode narrow_code_avx2() {
-  return {kLanes, forward_any, backward_data_any, weight_gradient_any, depthwise_gradient};
+  return {kLanes, forward_any, backward_data_any, weight_gradient_any,
+          depthwise_gradient};
 }
 
 }  // namespace caffe

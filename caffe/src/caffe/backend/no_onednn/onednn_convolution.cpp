@@ -3,6 +3,8 @@
 
 namespace caffe {
 
-std::unique_ptr<ConvolutionKernel> make_onednn_convolution(const ConvShape&) { return nullptr; }
+std::unique_ptr<ConvolutionKernel> make_onednn_convolution(const ConvShape&) {
+  return nullptr;
+}
 
 }  // namespace caffe

@@ -61,17 +61,22 @@ struct ConvPrimitives {
                                      dnnl::convolution_forward>;
   using BackwardData = std::conditional_t<kTransposed, dnnl::deconvolution_backward_data,
                                           dnnl::convolution_backward_data>;
-  using BackwardWeights = std::conditional_t<kTransposed, dnnl::deconvolution_backward_weights,
-                                             dnnl::convolution_backward_weights>;
+  using BackwardWeights =
+      std::conditional_t<kTransposed, dnnl::deconvolution_backward_weights,
+                         dnnl::convolution_backward_weights>;
 };
 
 #if DNNL_VERSION_MAJOR >= 3
 
 template <typename Forward>
-typename Forward::primitive_desc forward_desc(const ConvDescs& d, const Attributes& attr) {
-  return {cpu_engine(), dnnl::prop_kind::forward_training, d.algorithm, d.src,
-          d.weights,    d.bias,      d.dst,       d.strides,
-          d.dilates,    d.padding_l, d.padding_r, attr};
+typename Forward::primitive_desc forward_desc(const ConvDescs& d,
+                                              const Attributes& attr) {
+  return {cpu_engine(), dnnl::prop_kind::forward_training,
+          d.algorithm,  d.src,
+          d.weights,    d.bias,
+          d.dst,        d.strides,
+          d.dilates,    d.padding_l,
+          d.padding_r,  attr};
 }
 
 template <typename Backward, typename Hint>
@@ -82,7 +87,8 @@ typename Backward::primitive_desc backward_data_desc(const ConvDescs& d, const H
 }
 
 template <typename Backward, typename Hint>
-typename Backward::primitive_desc backward_weights_desc(const ConvDescs& d, const Hint& hint,
+typename Backward::primitive_desc backward_weights_desc(const ConvDescs& d,
+                                                        const Hint& hint,
                                                         const Attributes& attr) {
   return {cpu_engine(), d.algorithm, d.src,       d.weights,   d.bias, d.dst,
           d.strides,    d.dilates,   d.padding_l, d.padding_r, hint,   attr};
@@ -96,7 +102,8 @@ inline void append_eltwise(dnnl::post_ops* ops, dnnl::algorithm algorithm, float
 #else
 
 template <typename Forward>
-typename Forward::primitive_desc forward_desc(const ConvDescs& d, const Attributes& attr) {
+typename Forward::primitive_desc forward_desc(const ConvDescs& d,
+                                              const Attributes& attr) {
   const typename Forward::desc op(dnnl::prop_kind::forward_training, d.algorithm, d.src,
                                   d.weights, d.bias, d.dst, d.strides, d.dilates,
                                   d.padding_l, d.padding_r);
@@ -106,16 +113,17 @@ typename Forward::primitive_desc forward_desc(const ConvDescs& d, const Attribut
 template <typename Backward, typename Hint>
 typename Backward::primitive_desc backward_data_desc(const ConvDescs& d, const Hint& hint,
                                                      const Attributes& attr) {
-  const typename Backward::desc op(d.algorithm, d.src, d.weights, d.dst, d.strides, d.dilates,
-                                   d.padding_l, d.padding_r);
+  const typename Backward::desc op(d.algorithm, d.src, d.weights, d.dst, d.strides,
+                                   d.dilates, d.padding_l, d.padding_r);
   return {op, attr, cpu_engine(), hint};
 }
 
 template <typename Backward, typename Hint>
-typename Backward::primitive_desc backward_weights_desc(const ConvDescs& d, const Hint& hint,
+typename Backward::primitive_desc backward_weights_desc(const ConvDescs& d,
+                                                        const Hint& hint,
                                                         const Attributes& attr) {
-  const typename Backward::desc op(d.algorithm, d.src, d.weights, d.bias, d.dst, d.strides,
-                                   d.dilates, d.padding_l, d.padding_r);
+  const typename Backward::desc op(d.algorithm, d.src, d.weights, d.bias, d.dst,
+                                   d.strides, d.dilates, d.padding_l, d.padding_r);
   return {op, attr, cpu_engine(), hint};
 }
 

@@ -1,9 +1,9 @@
 // Convolutions and deconvolutions on oneDNN.
 //
-// Activations are channel-blocked (nChw16c, nChw8c), but sources of a few channels row-major.
-// 3x3 stride 1 over 1000 positions and more runs as Winograd where the library has it. All is
-// created as forward_training: inference Winograd wants weights four times as large and slow
-// to pack. Weights are packed once a version of the parameters.
+// Activations are channel-blocked (nChw16c, nChw8c), but sources of a few channels
+// row-major. 3x3 stride 1 over 1000 positions and more runs as Winograd where the library
+// has it. All is created as forward_training: inference Winograd wants weights four times
+// as large and slow to pack. Weights are packed once a version of the parameters.
 #include "onednn_convolution.hpp"
 
 #include "caffe/backend/scratch.hpp"
@@ -90,7 +90,8 @@ memory::desc Convolution<kTransposed>::DestinationDesc() const {
 }
 
 template <bool kTransposed>
-ConvDescs Convolution<kTransposed>::Descs(dnnl::algorithm algorithm, bool with_bias) const {
+ConvDescs Convolution<kTransposed>::Descs(dnnl::algorithm algorithm,
+                                          bool with_bias) const {
   ConvDescs d;
   d.algorithm = algorithm;
   d.src = SourceDesc();
@@ -125,7 +126,8 @@ typename Convolution<kTransposed>::Variant* Convolution<kTransposed>::TryForward
   if (activation.kind == Activation::kReLU) {
     append_eltwise(&ops, dnnl::algorithm::eltwise_relu, activation.slope, 0.f);
   } else if (activation.kind == Activation::kClip) {
-    append_eltwise(&ops, dnnl::algorithm::eltwise_clip, activation.lower, activation.upper);
+    append_eltwise(&ops, dnnl::algorithm::eltwise_clip, activation.lower,
+                   activation.upper);
   }
   if (ops.len() > 0) attr.set_post_ops(ops);
   try {
@@ -140,7 +142,8 @@ typename Convolution<kTransposed>::Variant* Convolution<kTransposed>::TryForward
     variants_.push_back(std::move(variant));
     return variants_.back().get();
   } catch (const dnnl::error& error) {
-    if (error.status != dnnl_unimplemented && error.status != dnnl_invalid_arguments) throw;
+    if (error.status != dnnl_unimplemented && error.status != dnnl_invalid_arguments)
+      throw;
     return nullptr;
   }
 }
@@ -154,8 +157,8 @@ const typename Convolution<kTransposed>::Variant& Convolution<kTransposed>::Find
       return *v;
     }
   }
-  // A deconvolution takes twice the time with any activation behind it: run that by itself. A
-  // clip that does not keep 0 would spoil the lanes beyond the last channel.
+  // A deconvolution takes twice the time with any activation behind it: run that by
+  // itself. A clip that does not keep 0 would spoil the lanes beyond the last channel.
   const bool keeps_zero = activation.kind != Activation::kClip ||
                           (activation.lower <= 0 && activation.upper >= 0);
   Variant* found = nullptr;
@@ -209,7 +212,8 @@ const typename Convolution<kTransposed>::Packed& Convolution<kTransposed>::Pack(
 template <bool kTransposed>
 void Convolution<kTransposed>::Forward(const Blob<float>& bottom,
                                        const ConvParameters& parameters,
-                                       const Epilogue<float>& epilogue, Blob<float>* top) {
+                                       const Epilogue<float>& epilogue,
+                                       Blob<float>* top) {
   AddendMode mode = AddendMode::kNone;
   if (epilogue.addend != nullptr) {
     const bool in_place = epilogue.addend->data() == top->data();
@@ -248,7 +252,8 @@ void Convolution<kTransposed>::Forward(const Blob<float>& bottom,
   }
   variant.primitive.execute(thread_stream(), arguments);
   thread_stream().wait();
-  const bool addend_left = mode != AddendMode::kNone && variant.addend == AddendMode::kNone;
+  const bool addend_left =
+      mode != AddendMode::kNone && variant.addend == AddendMode::kNone;
   if (addend_left || !(variant.activation == epilogue.activation)) {
     apply_activation(epilogue.activation, addend_left ? epilogue.addend : nullptr, top);
   }
@@ -278,7 +283,8 @@ std::unique_ptr<PrimitiveDesc> Convolution<kTransposed>::FirstFast(const Make& m
       auto pd = std::make_unique<PrimitiveDesc>(make(algorithm));
       if (!is_reference(*pd)) return pd;
     } catch (const dnnl::error& error) {
-      if (error.status != dnnl_unimplemented && error.status != dnnl_invalid_arguments) throw;
+      if (error.status != dnnl_unimplemented && error.status != dnnl_invalid_arguments)
+        throw;
     }
   }
   return nullptr;
@@ -300,24 +306,25 @@ bool Convolution<kTransposed>::BackwardData(const Blob<float>& top,
   if (!data_pd_) return false;
   const Packed& packed = Pack(data_pd_->weights_desc(), parameters, epilogue);
   const float* top_diff = top.diff()->blocked_data(top.blocked_layout());
-  float* bottom_diff = source_is_blocked_
-                           ? bottom->diff()->mutable_blocked_data(bottom->blocked_layout())
-                           : bottom->mutable_cpu_diff();
+  float* bottom_diff =
+      source_is_blocked_ ? bottom->diff()->mutable_blocked_data(bottom->blocked_layout())
+                         : bottom->mutable_cpu_diff();
   const memory::desc scratch_desc = data_pd_->scratchpad_desc();
   data_primitive_.execute(
       thread_stream(),
       {{DNNL_ARG_DIFF_DST, wrap(data_pd_->diff_dst_desc(), top_diff)},
        {DNNL_ARG_WEIGHTS, wrap(data_pd_->weights_desc(), packed.weights.data())},
        {DNNL_ARG_DIFF_SRC, wrap(data_pd_->diff_src_desc(), bottom_diff)},
-       {DNNL_ARG_SCRATCHPAD, wrap(scratch_desc, scratch_memory(scratch_desc.get_size()))}});
+       {DNNL_ARG_SCRATCHPAD,
+        wrap(scratch_desc, scratch_memory(scratch_desc.get_size()))}});
   thread_stream().wait();
   return true;
 }
 
 template <bool kTransposed>
 bool Convolution<kTransposed>::BackwardWeights(const Blob<float>& bottom,
-                                               const Blob<float>& top, float* weights_diff,
-                                               float* bias_diff) {
+                                               const Blob<float>& top,
+                                               float* weights_diff, float* bias_diff) {
   if (weights_diff == nullptr) {
     if (bias_diff != nullptr) add_channel_sums_of_diff(top, bias_diff);
     return true;
@@ -326,8 +333,8 @@ bool Convolution<kTransposed>::BackwardWeights(const Blob<float>& bottom,
   if (!gradient.chosen) {
     gradient.chosen = true;
     gradient.pd = FirstFast<WeightsDesc>([&](dnnl::algorithm algorithm) {
-      return backward_weights_desc<BackwardWeights_>(Descs(algorithm, bias_diff != nullptr),
-                                                     Hint(algorithm), user_scratch());
+      return backward_weights_desc<BackwardWeights_>(
+          Descs(algorithm, bias_diff != nullptr), Hint(algorithm), user_scratch());
     });
     if (gradient.pd) gradient.primitive = BackwardWeights_(*gradient.pd);
   }
@@ -387,7 +394,8 @@ std::unique_ptr<ConvolutionKernel> make(const ConvShape& shape) {
 }  // namespace onednn
 
 std::unique_ptr<ConvolutionKernel> make_onednn_convolution(const ConvShape& shape) {
-  if (native_channel_block() == 0 || shape.spatial_axes() != 2 || shape.num == 0) return nullptr;
+  if (native_channel_block() == 0 || shape.spatial_axes() != 2 || shape.num == 0)
+    return nullptr;
   return shape.transposed ? onednn::make<true>(shape) : onednn::make<false>(shape);
 }
 

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "caffe/backend/convolution.hpp"
-#include "dnnl_compat.hpp"
 #include "caffe/backend/scratch.hpp"
+#include "dnnl_compat.hpp"
 
 namespace caffe {
 namespace onednn {
@@ -27,8 +27,8 @@ class Convolution : public ConvolutionKernel {
                const Epilogue<float>& epilogue, Blob<float>* top) override;
   bool BackwardData(const Blob<float>& top, const ConvParameters& parameters,
                     const Epilogue<float>& epilogue, Blob<float>* bottom) override;
-  bool BackwardWeights(const Blob<float>& bottom, const Blob<float>& top, float* weights_diff,
-                       float* bias_diff) override;
+  bool BackwardWeights(const Blob<float>& bottom, const Blob<float>& top,
+                       float* weights_diff, float* bias_diff) override;
 
  private:
   using Forward_ = typename ConvPrimitives<kTransposed>::Forward;
@@ -37,7 +37,8 @@ class Convolution : public ConvolutionKernel {
   using DataDesc = typename BackwardData_::primitive_desc;
   using WeightsDesc = typename BackwardWeights_::primitive_desc;
 
-  /// How an addend is added: by the primitive from its own memory, or already lying in top.
+  /// How an addend is added: by the primitive from its own memory, or already lying in
+  /// top.
   enum class AddendMode { kNone, kBinary, kSum };
 
   /// A forward primitive: what was asked of it, and how much of that it does itself.
@@ -66,7 +67,8 @@ class Convolution : public ConvolutionKernel {
   memory::desc DestinationDesc() const;
   ConvDescs Descs(dnnl::algorithm algorithm, bool with_bias) const;
   Variant* TryForward(const Activation& activation, AddendMode addend, bool with_bias);
-  const Variant& FindVariant(const Activation& activation, AddendMode addend, bool with_bias);
+  const Variant& FindVariant(const Activation& activation, AddendMode addend,
+                             bool with_bias);
   const Packed& Pack(const memory::desc& wanted, const ConvParameters& parameters,
                      const Epilogue<float>& epilogue);
   const typename Forward_::primitive_desc& Hint(dnnl::algorithm algorithm);

@@ -20,23 +20,23 @@ struct Matrix {
   std::int64_t row_length;
 };
 
-void gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, Matrix<const float> a,
-          Matrix<const float> b, float beta, Matrix<float> c) {
+void gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k,
+          Matrix<const float> a, Matrix<const float> b, float beta, Matrix<float> c) {
   cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, 1.f, a.data, static_cast<int>(a.row_length),
               b.data, static_cast<int>(b.row_length), beta, c.data,
               static_cast<int>(c.row_length));
 }
 
-void gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, Matrix<const double> a,
-          Matrix<const double> b, double beta, Matrix<double> c) {
+void gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k,
+          Matrix<const double> a, Matrix<const double> b, double beta, Matrix<double> c) {
   cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, 1., a.data, static_cast<int>(a.row_length),
               b.data, static_cast<int>(b.row_length), beta, c.data,
               static_cast<int>(c.row_length));
 }
 
 Im2colShape im2col_shape(const ConvShape& s) {
-  return {s.image_channels(), s.image()[0], s.image()[1],    s.kernel[0],
-          s.kernel[1],        s.pad[0],     s.pad[1],        s.stride[0],
+  return {s.image_channels(), s.image()[0],  s.image()[1], s.kernel[0],
+          s.kernel[1],        s.pad[0],      s.pad[1],     s.stride[0],
           s.stride[1],        s.dilation[0], s.dilation[1]};
 }
 
@@ -77,8 +77,8 @@ void PlainConvolution<Dtype>::ForEachStrip(const Body& body) const {
   const int rows = shape_.map()[0];
   const std::int64_t width = shape_.map()[1];
   const std::int64_t row_bytes = column_rows_ * width * static_cast<int>(sizeof(Dtype));
-  const int strips = static_cast<int>(std::min<std::int64_t>(
-      rows, (row_bytes * rows + kColumnBytes - 1) / kColumnBytes));
+  const int strips = static_cast<int>(
+      std::min<std::int64_t>(rows, (row_bytes * rows + kColumnBytes - 1) / kColumnBytes));
   for (int i = 0; i < strips; ++i) {
     const int begin = static_cast<int>(std::int64_t{rows} * i / strips);
     const int end = static_cast<int>(std::int64_t{rows} * (i + 1) / strips);
@@ -132,7 +132,8 @@ void PlainConvolution<Dtype>::Correlate(const Dtype* image, const Dtype* weights
     for (int g = 0; g < shape_.group; ++g) {
       gemm(CblasNoTrans, CblasNoTrans, rows, length, depth,
            Matrix<const Dtype>{weights + std::int64_t{g} * rows * depth, depth},
-           Matrix<const Dtype>{columns + std::int64_t{g} * depth * length, length}, Dtype(0),
+           Matrix<const Dtype>{columns + std::int64_t{g} * depth * length, length},
+           Dtype(0),
            Matrix<Dtype>{map + std::int64_t{g} * rows * map_positions_ + strip.begin,
                          map_positions_});
     }
@@ -152,14 +153,16 @@ void PlainConvolution<Dtype>::Adjoint(const Dtype* map, const Dtype* weights,
     const int length = static_cast<int>(strip.length());
     Dtype* columns = image;
     if (!pointwise_) {
-      columns = static_cast<Dtype*>(scratch_memory(column_rows_ * length * sizeof(Dtype)));
+      columns =
+          static_cast<Dtype*>(scratch_memory(column_rows_ * length * sizeof(Dtype)));
     }
     for (int g = 0; g < shape_.group; ++g) {
-      gemm(CblasTrans, CblasNoTrans, depth, length, rows,
-           Matrix<const Dtype>{weights + std::int64_t{g} * rows * depth, depth},
-           Matrix<const Dtype>{map + std::int64_t{g} * rows * map_positions_ + strip.begin,
-                               map_positions_},
-           Dtype(0), Matrix<Dtype>{columns + std::int64_t{g} * depth * length, length});
+      gemm(
+          CblasTrans, CblasNoTrans, depth, length, rows,
+          Matrix<const Dtype>{weights + std::int64_t{g} * rows * depth, depth},
+          Matrix<const Dtype>{map + std::int64_t{g} * rows * map_positions_ + strip.begin,
+                              map_positions_},
+          Dtype(0), Matrix<Dtype>{columns + std::int64_t{g} * depth * length, length});
     }
     if (!pointwise_) Fold(columns, strip, image);
   });
@@ -181,11 +184,12 @@ void PlainConvolution<Dtype>::AddWeightGradient(const Dtype* image, const Dtype*
       columns = buffer;
     }
     for (int g = 0; g < shape_.group; ++g) {
-      gemm(CblasNoTrans, CblasTrans, rows, depth, length,
-           Matrix<const Dtype>{map + std::int64_t{g} * rows * map_positions_ + strip.begin,
-                               map_positions_},
-           Matrix<const Dtype>{columns + std::int64_t{g} * depth * length, length}, Dtype(1),
-           Matrix<Dtype>{weights_diff + std::int64_t{g} * rows * depth, depth});
+      gemm(
+          CblasNoTrans, CblasTrans, rows, depth, length,
+          Matrix<const Dtype>{map + std::int64_t{g} * rows * map_positions_ + strip.begin,
+                              map_positions_},
+          Matrix<const Dtype>{columns + std::int64_t{g} * depth * length, length},
+          Dtype(1), Matrix<Dtype>{weights_diff + std::int64_t{g} * rows * depth, depth});
     }
   });
 }
