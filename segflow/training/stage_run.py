@@ -31,7 +31,7 @@ class StageRun:
         self.stage = stage
         self.files = files
         self.definition = read_net(files.net)
-        self.solver = caffe.get_solver(str(files.solver))
+        self.solver: Any = caffe.get_solver(str(files.solver))
         self._loss_weights = {n: w for n, w in self.net.blob_loss_weights.items() if w}
         self._last_snapshot: Path | None = None
 
