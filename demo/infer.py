@@ -73,7 +73,8 @@ def print_figures(name: str, summary: dict) -> None:
     """One line."""
     figures = []
     if "frames_per_second" in summary:
-        figures.append(f"{summary['frames']} frames, {summary['frames_per_second']:.1f} a second")
+        frames = f"{summary['frames']} frame{'s'[: summary['frames'] != 1]}"
+        figures.append(f"{frames}, {summary['frames_per_second']:.1f} a second")
     figures += [f"{key} {summary[key]:.3f}" for key in ("J_mean", "F_mean") if key in summary]
     figures += [f"EPE {summary['EPE']:.2f} px"] if "EPE" in summary else []
     if figures:

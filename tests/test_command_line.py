@@ -1,5 +1,7 @@
 """What all commands share: failing, tables, progress."""
 
+import os
+
 import pytest
 
 from segflow import cli
@@ -47,6 +49,16 @@ def test_wrong_arguments_are_one_line_with_status_2(capsys):
     assert caught.value.code == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and "--nonsense" in error and "tool --help" in error
+
+
+@pytest.mark.parametrize("given, policy", [(None, "passive"), ("active", "active")])
+def test_threads_wait_without_spinning_unless_the_user_says_otherwise(monkeypatch, given, policy):
+    monkeypatch.setenv("OMP_WAIT_POLICY", given or "")  # remembers what to restore
+    if given is None:
+        monkeypatch.delenv("OMP_WAIT_POLICY")
+    seen = []
+    cli.run(cli.Parser(prog="tool"), lambda options: seen.append(os.environ["OMP_WAIT_POLICY"]), [])
+    assert seen == [policy]
 
 
 def test_table_has_aligned_columns_where_there_is_no_terminal(capsys):

@@ -32,9 +32,6 @@ _LENGTHS = ("rounds", "flow_first", "seg_iters", "flow_iters", "joint_iters")
 
 def main(arguments: Sequence[str] | None = None, description: str | None = None) -> int:
     os.environ.setdefault("GLOG_minloglevel", "1")
-    # Threads that wait without spinning: beside other work on the machine, spinning ones cost a
-    # factor of four. Read when libgomp is loaded, so before caffe is.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     return cli.run(make_parser(description), train, arguments)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segflow.errors import MissingDataError
+from segflow.inference.networks import read_net
 
 ROOT = Path(__file__).resolve().parents[2]
 #: what a stage trains -> the name in its files
@@ -31,6 +32,16 @@ class NetFolder:
 
     def solver_file(self, kind: str) -> Path:
         return self.path / f"solver_{FILE_NAMES[kind]}.prototxt"
+
+    @property
+    def fixed_size(self) -> tuple[int, int] | None:
+        """(height, width) of the frames where the nets take no other, as the published one."""
+        for kind in self.kinds():
+            for layer in read_net(self.net_file(kind)).layer:
+                crop = layer.augmentation_param
+                if crop.crop_height and crop.crop_width:
+                    return crop.crop_height, crop.crop_width
+        return None
 
     def kinds(self) -> list[str]:
         """The stages whose net and solver are there."""

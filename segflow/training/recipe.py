@@ -86,6 +86,7 @@ def make_plan(
     Raises UsageError for values that make no plan.
     """
     _check(recipe)
+    _check_size(recipe, folder)
     here = folder.kinds()
     wanted = ["joint"] if recipe.mode == "joint" else ["segmentation", "flow"]
     kinds = [kind for kind in wanted if kind in here]
@@ -138,6 +139,17 @@ def _check(recipe: Recipe) -> None:
         raise UsageError(f"--lr {recipe.lr}: want a rate above 0")
     if recipe.weight_average is not None and not 0 <= recipe.weight_average < 1:
         raise UsageError(f"--weight-average {recipe.weight_average}: want 0 to below 1")
+
+
+def _check_size(recipe: Recipe, folder: NetFolder) -> None:
+    if recipe.size is None:
+        return
+    fixed = folder.fixed_size
+    if fixed and recipe.size != fixed:
+        raise UsageError(
+            f"--size {recipe.size[0]}x{recipe.size[1]}: {folder.name} takes frames of "
+            f"{fixed[0]}x{fixed[1]} only; leave --size out"
+        )
 
 
 def absolute(path: str | Path) -> str:

@@ -34,6 +34,18 @@ def test_a_flow_stage_can_come_before_the_rounds(tiny):
     assert kinds(make_plan(recipe, NetFolder(tiny))) == [(0, "flow", 3), (1, "joint", 4)]
 
 
+@pytest.mark.parametrize("net", ["segflow", "ablations/segflow/segmentation_to_flow"])
+def test_another_size_than_the_one_of_the_published_net_is_refused_before_any_stage(net):
+    folder = find_net(net)
+    make_plan(Recipe(net, size=(480, 854)), folder)
+    with pytest.raises(UsageError, match="--size 96x160.*480x854 only"):
+        make_plan(Recipe(net, size=(96, 160)), folder)
+
+
+def test_lite_takes_any_size():
+    assert make_plan(Recipe("segflow_lite", size=(96, 160)), find_net("segflow_lite"))
+
+
 def test_iterations_come_from_the_solver_where_none_are_given(tiny):
     assert kinds(make_plan(Recipe(str(tiny), mode="joint"), NetFolder(tiny))) == [(1, "joint", 6)]
 
