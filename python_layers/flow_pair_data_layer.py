@@ -8,7 +8,8 @@ the flow with them.
 
 from dataclasses import dataclass
 
-import caffe
+from sample_feed_layer import SampleFeedLayer
+
 from segflow.samples.feed import SampleFeed
 from segflow.samples.flow_pairs import FlowPairs
 from segflow.samples.param_str import read_settings
@@ -30,10 +31,10 @@ class Settings:
     workers: int = 1
 
 
-class FlowPairDataLayer(caffe.Layer):
+class FlowPairDataLayer(SampleFeedLayer):
     """data, data2: (N, 3, H, W) BGR minus mean; flow: (N, 2, H, W) pixels."""
 
-    def setup(self, bottom, top):
+    def open_feed(self):
         settings = read_settings(self.param_str, Settings, type(self).__name__)
         roots = [settings.flow_dir] if isinstance(settings.flow_dir, str) else settings.flow_dir
         size = (settings.height, settings.width)
@@ -51,7 +52,7 @@ class FlowPairDataLayer(caffe.Layer):
             return batch.frame1, batch.frame2, batch.flow
 
         count = settings.batch_size
-        self._feed = SampleFeed(
+        return SampleFeed(
             type(self).__name__,
             {"data": (count, 3, *size), "data2": (count, 3, *size), "flow": (count, 2, *size)},
             arrays,
@@ -59,24 +60,3 @@ class FlowPairDataLayer(caffe.Layer):
             prefetch=settings.prefetch,
             workers=settings.workers,
         )
-        self._feed.check(bottom, top)
-
-    def reshape(self, bottom, top):
-        self._feed.reshape(top)
-
-    def forward(self, bottom, top):
-        self._feed.fill(top)
-
-    def backward(self, top, propagate_down, bottom):
-        pass
-
-    @property
-    def waited_seconds(self):
-        """How long passes have waited for samples so far."""
-        return self._feed.waited_seconds
-
-    def get_state(self):
-        return self._feed.get_state()
-
-    def set_state(self, state):
-        self._feed.set_state(state)

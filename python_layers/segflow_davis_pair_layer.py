@@ -8,7 +8,8 @@ true_scale, prefetch (items made ahead).
 import random
 from dataclasses import asdict, dataclass
 
-import caffe
+from sample_feed_layer import SampleFeedLayer
+
 from segflow.samples.feed import SampleFeed
 from segflow.samples.param_str import read_settings
 from segflow.samples.published_pairs import SIZE, DrawRules, PublishedPairs
@@ -29,14 +30,13 @@ class Settings:
     prefetch: int = 3
 
 
-class SegFlowDavisPairLayer(caffe.Layer):
+class SegFlowDavisPairLayer(SampleFeedLayer):
     """data, data2: (1, 3, 480, 854); label, weight: (1, 480, 854)."""
 
-    def setup(self, bottom, top):
+    def open_feed(self):
         self._settings = read_settings(self.param_str, Settings, type(self).__name__)
         seed = self._settings.seed
-        self._feed = self._open(random.SystemRandom().getrandbits(32) if seed is None else seed)
-        self._feed.check(bottom, top)
+        return self._open(random.SystemRandom().getrandbits(32) if seed is None else seed)
 
     def _open(self, seed):
         settings = self._settings
@@ -63,25 +63,8 @@ class SegFlowDavisPairLayer(caffe.Layer):
             prefetch=settings.prefetch,
         )
 
-    def reshape(self, bottom, top):
-        self._feed.reshape(top)
-
-    def forward(self, bottom, top):
-        self._feed.fill(top)
-
-    def backward(self, top, propagate_down, bottom):
-        pass
-
-    @property
-    def waited_seconds(self):
-        """How long passes have waited for samples so far."""
-        return self._feed.waited_seconds
-
-    def get_state(self):
-        return self._feed.get_state()
-
     def set_state(self, state):
         if self._settings.seed is None:  # go on with the seed that was drawn then
             self._feed.close()
             self._feed = self._open(state["identity"]["seed"])
-        self._feed.set_state(state)
+        super().set_state(state)

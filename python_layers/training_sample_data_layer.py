@@ -11,7 +11,8 @@ pictures kept in memory), prefetch (batches made ahead), workers (threads).
 
 from dataclasses import dataclass
 
-import caffe
+from sample_feed_layer import SampleFeedLayer
+
 from segflow.samples.feed import SampleFeed
 from segflow.samples.param_str import read_settings
 from segflow.samples.sample import Batch, BatchSource, SampleSpec
@@ -53,11 +54,11 @@ class Settings:
     workers: int = 1
 
 
-class TrainingSampleDataLayer(caffe.Layer):
+class TrainingSampleDataLayer(SampleFeedLayer):
     """data, data2: (N, 3, H, W) BGR minus mean; label, weight: (N, 1, H, W); flow: (N, 2, H, W)
     pixels, NaN where it is not known."""
 
-    def setup(self, bottom, top):
+    def open_feed(self):
         settings = read_settings(self.param_str, Settings, type(self).__name__)
         size, count = (settings.height, settings.width), settings.batch_size
         roots = DataRoots(
@@ -82,7 +83,7 @@ class TrainingSampleDataLayer(caffe.Layer):
             batch: Batch = batches.batch(index)
             return [getattr(batch, TOPS[name][0]) for name in names]
 
-        self._feed = SampleFeed(
+        return SampleFeed(
             type(self).__name__,
             {name: (count, TOPS[name][1], *size) for name in names},
             arrays,
@@ -94,27 +95,6 @@ class TrainingSampleDataLayer(caffe.Layer):
             prefetch=settings.prefetch,
             workers=settings.workers,
         )
-        self._feed.check(bottom, top)
-
-    def reshape(self, bottom, top):
-        self._feed.reshape(top)
-
-    def forward(self, bottom, top):
-        self._feed.fill(top)
-
-    def backward(self, top, propagate_down, bottom):
-        pass
-
-    @property
-    def waited_seconds(self):
-        """How long passes have waited for samples so far."""
-        return self._feed.waited_seconds
-
-    def get_state(self):
-        return self._feed.get_state()
-
-    def set_state(self, state):
-        self._feed.set_state(state)
 
 
 def _folders(setting):

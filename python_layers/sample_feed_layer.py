@@ -1,0 +1,38 @@
+"""What the data layers that hand out training samples have in common."""
+
+import caffe
+from segflow.samples.feed import SampleFeed
+
+
+class SampleFeedLayer(caffe.Layer):
+    """A data layer whose tops a SampleFeed fills; a subclass says which one in `open_feed`."""
+
+    _feed: SampleFeed
+
+    def open_feed(self) -> SampleFeed:
+        """The feed that the layer's param_str asks for."""
+        raise NotImplementedError
+
+    def setup(self, bottom, top):
+        self._feed = self.open_feed()
+        self._feed.check(bottom, top)
+
+    def reshape(self, bottom, top):
+        self._feed.reshape(top)
+
+    def forward(self, bottom, top):
+        self._feed.fill(top)
+
+    def backward(self, top, propagate_down, bottom):
+        pass
+
+    @property
+    def waited_seconds(self):
+        """How long passes have waited for samples so far."""
+        return self._feed.waited_seconds
+
+    def get_state(self):
+        return self._feed.get_state()
+
+    def set_state(self, state):
+        self._feed.set_state(state)
