@@ -50,6 +50,7 @@ def finetune(options: argparse.Namespace) -> None:
     arguments.start_engine()
     from segflow.inference import OnlineFineTuner, OnlineSpec, find_network, find_weights
     from segflow.inference.first_frame import check_first_mask
+    from segflow.inference.online import LATER_SPAN
 
     clip, mask_file = jobs[0].clip, jobs[0].first_mask
     first = [frame.image for frame in itertools.islice(iter(clip), 2)]
@@ -63,7 +64,8 @@ def finetune(options: argparse.Namespace) -> None:
     spec = OnlineSpec(options.online_iters, seconds, options.height)
     network = find_network(options.net)
     tuner = OnlineFineTuner(network, find_weights(network, options.weights), spec)
-    report = tuner.tune(first[0], mask, first[-1])
+    later = (frame.image for frame in itertools.islice(iter(clip), 1, LATER_SPAN))
+    report = tuner.tune(first[0], mask, first[-1], later=later)
     tuner.net.save(str(options.output))
     print(f"{clip.name}: {report}")
     print(f"weights in {options.output}")

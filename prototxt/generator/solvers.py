@@ -65,7 +65,7 @@ _SEGFLOW_LITE: dict[str, dict[str, Value]] = {
         "base_lr": 0.0003,
         "lr_policy": "fixed",
         "clip_gradients": 5.0,
-        "max_iter": 40,
+        "max_iter": 60,
         "display": 20,
         "average_loss": 20,
         "random_seed": 1,

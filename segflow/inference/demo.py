@@ -15,7 +15,7 @@ import numpy as np
 from segflow.errors import DataError
 from segflow.inference.arguments import Job
 from segflow.inference.first_frame import check_first_mask
-from segflow.inference.online import OnlineFineTuner, OnlineReport, OnlineSpec
+from segflow.inference.online import LATER_SPAN, OnlineFineTuner, OnlineReport, OnlineSpec
 from segflow.inference.results import ClipResults
 from segflow.inference.segmenter import FrameResult, VideoSegmenter
 from segflow.inference.truth import Scorer
@@ -112,7 +112,8 @@ class Demo:
     def _tune(self, clip: Clip, first: list[Frame], mask: np.ndarray) -> OnlineReport:
         """Fine-tune to the first mask and give the segmenter the weights."""
         tuner = OnlineFineTuner(self.segmenter.files, self.segmenter.weights, self.online)
-        report = tuner.tune(first[0].image, mask, first[-1].image)
+        later = (frame.image for frame in itertools.islice(self._frames(clip), 1, LATER_SPAN))
+        report = tuner.tune(first[0].image, mask, first[-1].image, later=later)
         self.segmenter.take_weights(tuner.net)
         self.say(f"{clip.name}: fine-tuned to the first mask, {report}")
         return report

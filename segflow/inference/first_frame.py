@@ -44,11 +44,15 @@ class ViewSpec:
 
 @dataclass(frozen=True)
 class TrainingView:
-    """frame1, frame2: (3, h, w) float32, BGR minus mean; label: (h, w) float32, 0 to 1."""
+    """frame1, frame2: (3, h, w) float32, BGR minus mean; label: (h, w) float32, 0 to 1.
+
+    weight: (h, w) float32, how much a pixel's label counts; None where all count 1.
+    """
 
     frame1: np.ndarray
     frame2: np.ndarray
     label: np.ndarray
+    weight: np.ndarray | None = None
 
 
 def check_first_mask(frame: np.ndarray, mask: np.ndarray, name: str = "mask") -> None:
@@ -111,14 +115,9 @@ class FirstFrame:
         return turned + [source.view(i, "held back") for i in range(count // 2)]
 
     def _turned(self, rng: np.random.Generator) -> TrainingView:
-        spec, (height, width) = self.spec, self.size
-        angle = rng.uniform(-spec.angle_deg, spec.angle_deg)
-        scale = math.exp(-rng.uniform(*spec.log_scale))
-        shift = rng.uniform(-spec.shift, spec.shift, 2) * (width, height)
-        centre = ((width - 1) / 2 + shift[0], (height - 1) / 2 + shift[1])
-        view = View.of_crop(self.size, centre, scale, angle, bool(rng.integers(2)))
+        view = turned(rng, self.size, self.spec)
         seen = [cut_view(frame, view) for frame in self._frames]
-        first, second = network_frames(seen[0], seen[-1], rng, spec.light)
+        first, second = network_frames(seen[0], seen[-1], rng, self.spec.light)
         return TrainingView(first, second, cut_view(self._mask, view))
 
     def _composite(self, rng: np.random.Generator) -> TrainingView:
@@ -142,6 +141,16 @@ class FirstFrame:
         cover = remap(thing.picture, *view.positions(thing.field), border="zero")[..., 3]
         first, second = network_frames(pair.frame1, pair.frame2, rng, spec.light)
         return TrainingView(first, second, cover.astype(np.float32) / 255)
+
+
+def turned(rng: np.random.Generator, size: tuple[int, int], spec: ViewSpec) -> View:
+    """A random view of a frame of `size`: turned, scaled, shifted, perhaps mirrored."""
+    height, width = size
+    angle = rng.uniform(-spec.angle_deg, spec.angle_deg)
+    scale = math.exp(-rng.uniform(*spec.log_scale))
+    shift = rng.uniform(-spec.shift, spec.shift, 2) * (width, height)
+    centre = ((width - 1) / 2 + shift[0], (height - 1) / 2 + shift[1])
+    return View.of_crop(size, centre, scale, angle, bool(rng.integers(2)))
 
 
 def paint_over(image: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -2,15 +2,18 @@
 
 The flow branch is frozen by the online net; trunk and mask decoder learn at the rates it gives.
 The weights that do best on views held back from training are kept, and training ends early when
-nothing is gained on them any more.
+nothing is gained on them any more. Two things keep what the network knew of the object's later
+looks: later frames with its own masks as further samples (later_frames.py), and that only a part
+of the way from the given weights to the tuned ones is gone (Wortsman et al., Robust fine-tuning
+of zero-shot models, 2022: between the two, a network keeps most of what either can).
 """
 
 from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +21,30 @@ import numpy as np
 
 import caffe
 from segflow.errors import DataError, UsageError
-from segflow.inference import networks
+from segflow.inference import later_frames, networks, passes
 from segflow.inference.first_frame import FirstFrame, TrainingView, ViewSpec, check_first_mask
-from segflow.inference.passes import working_size
+from segflow.inference.later_frames import LaterFrames, Pair, region_similarity
+from segflow.synthesis.augment import network_frames
 
 Weights = dict[str, list[np.ndarray]]
+
+#: Frames of a clip among which fine-tuning looks for later ones: reading more takes long.
+LATER_SPAN = 300
 
 
 @dataclass(frozen=True)
 class OnlineSpec:
     """How long and how to fine-tune.
 
-    iterations: None takes the solver's, or, with a time budget, as many as fit.
-    seconds: the time budget, everything included; None for none.
+    iterations: None takes the solver's.
+    seconds: the time budget, everything included, which may end it before; None for none.
     height: shorter side of the views (a net of one fixed size takes its own).
     check_every: iterations between looks at the held-back views; patience: looks without gain
     after which training ends.
+    share: how far to go from the given weights to the tuned ones, 1 all the way.
+    later: at least so many later frames, at most twice as many, are learnt from, where they are
+    trusted; every second iteration is theirs. trial: iterations on the first frame alone before
+    the tuned network is asked whether they are. None are used where `later` is 0.
     """
 
     iterations: int | None = None
@@ -43,6 +54,9 @@ class OnlineSpec:
     check_every: int = 10
     held_back: int = 4
     patience: int = 4
+    share: float = 0.75
+    later: int = 6
+    trial: int = 16
     seed: int = 1
     views: ViewSpec = field(default_factory=ViewSpec)
 
@@ -51,6 +65,8 @@ class OnlineSpec:
             raise UsageError(f"online iterations: want 1 or more, got {self.iterations}")
         if self.seconds is not None and not self.seconds > 0:
             raise UsageError(f"online seconds: want more than 0, got {self.seconds:g}")
+        if not 0 < self.share <= 1:
+            raise UsageError(f"online share: want more than 0 and at most 1, got {self.share:g}")
 
 
 @dataclass(frozen=True)
@@ -58,7 +74,7 @@ class OnlineReport:
     """What fine-tuning did: `kept` is the iteration whose weights were kept.
 
     held_back_before, held_back_after: mean J on the held-back views, of the weights as given and
-    as kept; loss: of the last iteration.
+    as kept; loss: of the last iteration; later_frames: how many of them were learnt from.
     """
 
     iterations: int
@@ -67,6 +83,7 @@ class OnlineReport:
     loss: float
     held_back_before: float
     held_back_after: float
+    later_frames: int = 0
 
     def as_dict(self) -> dict[str, float]:
         return asdict(self)
@@ -75,7 +92,7 @@ class OnlineReport:
         return (
             f"{self.iterations} iterations in {self.seconds:.1f} s, weights of iteration "
             f"{self.kept} kept; J on held-back views {self.held_back_before:.3f} before, "
-            f"{self.held_back_after:.3f} after"
+            f"{self.held_back_after:.3f} after; {self.later_frames} later frames learnt from"
         )
 
 
@@ -90,12 +107,14 @@ class OnlineFineTuner:
                 f"{network.deploy}: no solver_online.prototxt beside it; this network cannot be "
                 "fine-tuned to a first mask"
             )
+        begun = time.monotonic()
         self.spec = spec or OnlineSpec()
         self.weights = weights
         self._structure = networks.NetStructure(network.deploy)
         self._solver, self.solver_iterations = _new_solver(network.online_solver, self.spec)
         self._solver.net.copy_from(str(weights))
         self._learning = self._learning_layers(network.online_solver)
+        self._building_seconds = time.monotonic() - begun  # the time budget includes them
 
     @property
     def net(self) -> Any:
@@ -108,26 +127,34 @@ class OnlineFineTuner:
         mask: np.ndarray,
         next_frame: np.ndarray | None = None,
         on_iteration: Callable[[int, float], None] | None = None,
+        later: Iterable[np.ndarray] = (),
     ) -> OnlineReport:
         """Fine-tune to a frame (H, W, 3) uint8 RGB and its mask (H, W), 0 background.
 
         next_frame: the frame after it, whose motion against the first the flow branch sees.
         on_iteration(iteration, loss) is called after each.
+        later: frames after the first, in order, as far as they are known; read here, once, and
+        not longer than a fifth of the time budget. Live, without them, the first frame must do.
         Raises DataError for a mask that does not fit, FloatingPointError that names the iteration
         where the loss is not finite.
         """
-        started = time.monotonic()
+        started = time.monotonic() - self._building_seconds
         check_first_mask(frame, mask)
-        size = self._structure.fixed_size or working_size(frame.shape[:2], self.spec.height)
+        size = self._structure.fixed_size or passes.working_size(frame.shape[:2], self.spec.height)
         frames = [frame] if next_frame is None else [frame, next_frame]
         source = FirstFrame(frames, mask, size, self.spec.views, self.spec.seed)
+        samples = _Samples(source, self._later_frames(later, source, started))
+        samples.trust(region_similarity(*self._masks(source.plain())))
         held_back = source.held_back(self.spec.held_back)
+        given = self._copy_weights()
         best = before = self._score(held_back)
-        kept, kept_weights, misses = 0, self._copy_weights(), 0
+        kept, kept_weights, misses = 0, given, 0
         iteration, loss, longest = 0, float("nan"), 0.0
         while not self._is_over(iteration, started, longest):
             begun = time.monotonic()
-            loss = self._iterate(source.view(iteration))
+            if iteration == self.spec.trial and samples.are_doubtful:
+                samples.trust(0.0, self._similarity(samples.later, source))
+            loss = self._iterate(samples.view(iteration))
             iteration += 1
             if not np.isfinite(loss):
                 raise FloatingPointError(
@@ -144,21 +171,59 @@ class OnlineFineTuner:
                 if misses >= self.spec.patience:
                     break
             longest = max(longest, time.monotonic() - begun)
-        if kept != iteration and (score := self._score(held_back)) > best:
-            best, kept = score, iteration
-        elif kept != iteration:
-            self._put_weights(kept_weights)
+        if kept != iteration and self._score(held_back) > best:
+            kept, kept_weights = iteration, self._copy_weights()
+        self._put_weights(between(given, kept_weights, self.spec.share))
+        after = self._score(held_back)
         seconds = time.monotonic() - started
-        return OnlineReport(iteration, kept, seconds, loss, before, best)
+        return OnlineReport(iteration, kept, seconds, loss, before, after, samples.used)
+
+    def _later_frames(
+        self, frames: Iterable[np.ndarray], source: FirstFrame, started: float
+    ) -> LaterFrames:
+        """Some of the frames with the masks that the network, as it is, makes of them."""
+        found = LaterFrames(source.size, self.spec.views, self.spec.seed)
+        if not self.spec.later:
+            return found
+        until = started + (self.spec.seconds or float("inf")) / 5
+        small = (passes.resize(frame, source.size) for frame in _in_time(frames, until))
+        for pair in later_frames.spread(later_frames.pairs_of(small), self.spec.later):
+            found.add(pair, self._probability(pair, source), source.plain().label)
+        return found
+
+    def _similarity(self, later: LaterFrames, source: FirstFrame) -> float:
+        """Mean J of the network's masks of the later frames, as it is and as it was given."""
+        return float(
+            np.mean(
+                [
+                    region_similarity(self._probability(pair, source) > 0.5, mask)
+                    for pair, mask in zip(later.pairs, later.masks, strict=True)
+                ]
+            )
+        )
+
+    def _probability(self, pair: Pair, source: FirstFrame) -> np.ndarray:
+        """(h, w): of a pair at the size of the views."""
+        first, second = network_frames(*pair)
+        # The loss wants some label; that of the first frame has both classes.
+        self._fill(replace(source.plain(), frame1=first, frame2=second))
+        self.net.forward()
+        score = self.net.blobs["score"].data
+        return passes.probability_of(passes.logit_at_frame(score, source.size, False))
+
+    def _masks(self, view: TrainingView) -> tuple[np.ndarray, np.ndarray]:
+        """The net's mask of a view and the right one, (h, w) of booleans."""
+        self._fill(view)
+        self.net.forward()
+        score = self.net.blobs["score"].data[0]
+        seen = (score[0] if len(score) == 1 else score[1] - score[0]) > 0
+        return seen, view.label > 0.5
 
     def _is_over(self, iteration: int, started: float, longest: float) -> bool:
-        limit = self.spec.iterations
-        if self.spec.seconds is not None:
-            if time.monotonic() - started + longest > self.spec.seconds:
-                return True
-        elif limit is None:
-            limit = self.solver_iterations
-        return limit is not None and iteration >= limit
+        seconds = self.spec.seconds
+        if seconds is not None and time.monotonic() - started + longest > seconds:
+            return True
+        return iteration >= (self.spec.iterations or self.solver_iterations)
 
     def _iterate(self, view: TrainingView) -> float:
         self._fill(view)
@@ -170,22 +235,15 @@ class OnlineFineTuner:
 
     def _score(self, views: list[TrainingView]) -> float:
         """Mean J of the net's masks of the views."""
-        scores = []
-        for view in views:
-            self._fill(view)
-            self.net.forward()
-            score = self.net.blobs["score"].data[0]
-            seen = (score[0] if len(score) == 1 else score[1] - score[0]) > 0
-            truth = view.label > 0.5
-            union = np.count_nonzero(seen | truth)
-            scores.append(np.count_nonzero(seen & truth) / union if union else 1.0)
-        return float(np.mean(scores))
+        return float(np.mean([region_similarity(*self._masks(view)) for view in views]))
 
     def _fill(self, view: TrainingView) -> None:
         net, (height, width) = self.net, view.label.shape
         is_softmax = any(layer.type == "SoftmaxWithLoss" for layer in net.layers)
         label = (view.label > 0.5).astype(np.float32) if is_softmax else view.label
         weight = balanced_weight(label) if is_softmax else np.ones_like(label)
+        if view.weight is not None:
+            weight = weight * view.weight
         values = {"data": view.frame1, "data2": view.frame2, "label": label, "weight": weight}
         values = {name: values[name] for name in net.inputs}
         if tuple(net.blobs["data"].shape) != (1, 3, height, width):
@@ -214,6 +272,53 @@ class OnlineFineTuner:
         for name, arrays in weights.items():
             for blob, array in zip(self.net.params[name], arrays, strict=True):
                 blob.data[...] = array
+
+
+class _Samples:
+    """What is learnt from: views of the first frame, and of later ones once they are trusted."""
+
+    def __init__(self, first: FirstFrame, later: LaterFrames):
+        self.first = first
+        self.later = later
+        self._is_trusted = False
+
+    @property
+    def used(self) -> int:
+        """The number of later frames in use."""
+        return len(self.later) if self._is_trusted else 0
+
+    @property
+    def are_doubtful(self) -> bool:
+        """There are later frames, but not in use."""
+        return len(self.later) > 0 and not self._is_trusted
+
+    def trust(self, first_similarity: float, tuned_similarity: float | None = None) -> None:
+        """Use the later frames if what is known of their masks speaks for them."""
+        self._is_trusted = later_frames.are_trusted(first_similarity, tuned_similarity)
+
+    def view(self, iteration: int) -> TrainingView:
+        if self.used and iteration % 2:
+            return self.later.view(iteration // 2)
+        return self.first.view(iteration)
+
+
+def between(given: Weights, tuned: Weights, share: float) -> Weights:
+    """The weights that lie `share` of the way from the given to the tuned ones."""
+    return {
+        name: [
+            old + np.float32(share) * (new - old)
+            for old, new in zip(given[name], arrays, strict=True)
+        ]
+        for name, arrays in tuned.items()
+    }
+
+
+def _in_time(frames: Iterable[np.ndarray], until: float) -> Iterator[np.ndarray]:
+    """The frames that come before a time of time.monotonic()."""
+    for frame in frames:
+        if time.monotonic() > until:
+            return
+        yield frame
 
 
 def balanced_weight(label: np.ndarray) -> np.ndarray:

@@ -15,18 +15,18 @@ FRAME = object_picture(1, MASK)
 
 @pytest.fixture
 def tune(caffe, tmp_path):
-    """Fine-tune from weights that see the object as background; returns (tuner, report)."""
+    """Fine-tune, from weights that see the object as background; returns (tuner, report)."""
     from segflow.inference import OnlineFineTuner, OnlineSpec, find_network
 
     if "SigmoidCrossEntropyLoss" not in caffe.layer_type_list():
         pytest.skip("the engine has no SigmoidCrossEntropyLoss yet")
     deploy = tiny_network.write_network(tmp_path / "net")
-    weights = tiny_network.write_weights(deploy, -0.02)
 
-    def run(mask=MASK, on_iteration=None, **spec):
-        spec = OnlineSpec(**{"height": 48, **spec})
+    def run(mask=MASK, on_iteration=None, later=(), scale=-0.02, **spec):
+        weights = tiny_network.write_weights(deploy, scale)
+        spec = OnlineSpec(**{"height": 48, "share": 1.0, **spec})
         tuner = OnlineFineTuner(find_network(deploy), weights, spec)
-        return tuner, tuner.tune(FRAME, mask, FRAME, on_iteration)
+        return tuner, tuner.tune(FRAME, mask, FRAME, on_iteration, later)
 
     return run
 
@@ -70,6 +70,45 @@ def test_weights_made_worse_are_put_back(tune):
     assert weight == pytest.approx(-0.02 / 3)
 
 
+def test_later_frames_are_learnt_from_where_the_first_mask_was_found(tune):
+    later = [np.roll(FRAME, 4 * i, axis=1) for i in range(1, 10)]
+    tuner, report = tune(iterations=6, check_every=2, scale=0.1, later=iter(later))
+    assert 6 <= report.later_frames <= 8, "of eight pairs"
+    alone = tune(iterations=6, check_every=2, scale=0.1)
+    assert alone[1].later_frames == 0
+    weights = [t.net.params["score_head"][0].data.copy() for t in (tuner, alone[0])]
+    assert (weights[0] != weights[1]).any()
+
+
+def test_masks_of_later_frames_that_tuning_contradicts_are_not_learnt_from(tune):
+    later = [FRAME] * 9
+    _, report = tune(iterations=40, trial=30, later=later)
+    assert report.later_frames == 0 and report.held_back_after > 0.8
+
+
+def test_masks_of_later_frames_that_the_tuned_network_confirms_are_learnt_from(tune):
+    """The first mask is not what the network sees, but tuning hardly changes its mind."""
+    assert tune(iterations=2, trial=1, scale=-0.1, later=[FRAME] * 9)[1].later_frames > 0
+    assert tune(iterations=1, trial=1, scale=-0.1, later=[FRAME] * 9)[1].later_frames == 0
+
+
+def test_reading_later_frames_ends_with_its_share_of_the_time(tune):
+    def endless():
+        while True:
+            yield FRAME
+
+    assert tune(seconds=1.0, scale=0.1, later=endless())[1].later_frames > 0
+
+
+def test_the_result_lies_between_the_given_and_the_tuned_weights(tune):
+    far, half = tune(iterations=10, share=1.0)[0], tune(iterations=10, share=0.5)[0]
+    given = -0.02 / 3
+    moved = far.net.params["score_head"][0].data - given
+    halfway = half.net.params["score_head"][0].data - given
+    assert np.abs(moved).max() > 1e-4
+    np.testing.assert_allclose(halfway, moved / 2, atol=1e-7)
+
+
 def test_a_time_budget_ends_it(tune):
     _, report = tune(seconds=0.5, iterations=10**6, patience=10**6)
     assert 0 < report.iterations < 10**6 and report.seconds < 5
@@ -98,7 +137,7 @@ def test_a_loss_that_is_not_finite_is_named_with_its_iteration(tune, monkeypatch
 def test_bad_budgets_and_nets_without_online_stage_are_refused(caffe, tmp_path):
     from segflow.inference import OnlineFineTuner, OnlineSpec, find_network
 
-    for numbers in ({"iterations": 0}, {"seconds": 0.0}, {"seconds": float("nan")}):
+    for numbers in ({"iterations": 0}, {"seconds": 0.0}, {"seconds": float("nan")}, {"share": 0.0}):
         with pytest.raises(UsageError, match="want"):
             OnlineSpec(**numbers)
     deploy = tiny_network.write_network(tmp_path, online=False)
