@@ -140,7 +140,7 @@ def forward(
     names.update(blobs or [])
     if kwargs:
         if set(kwargs) != set(self.inputs):
-            raise Exception("Input blob arguments do not match net inputs.")
+            raise _mismatch("Input blob arguments do not match net inputs.", self.inputs, kwargs)
         _assign(self, "data", kwargs, "Input is not batch sized")
     self._forward(first, last)
     return {name: self.blobs[name].data for name in names}
@@ -169,7 +169,7 @@ def backward(
     names.update(diffs or [])
     if kwargs:
         if set(kwargs) != set(self.outputs):
-            raise Exception("Top diff arguments do not match net outputs.")
+            raise _mismatch("Top diff arguments do not match net outputs.", self.outputs, kwargs)
         _assign(self, "diff", kwargs, "Diff is not batch sized")
     self._backward(first, last)
     return {name: self.blobs[name].diff for name in names}
@@ -197,6 +197,13 @@ def _batch(self: Net, blobs: Mapping[str, Any]) -> Iterator[Arrays]:
         yield padded
 
 
+def _mismatch(text: str, wanted: Iterable[str], given: Iterable[str]) -> Exception:
+    """The original's error, whose text scripts compare, with the names as a note."""
+    error = Exception(text)
+    error.add_note(f"the net has: {', '.join(wanted)}; given: {', '.join(given) or 'nothing'}")
+    return error
+
+
 def _join(batches: Iterable[np.ndarray], batch_size: int, count: int) -> np.ndarray:
     """Batches in one array without the padding; scalars become one value a batch."""
     batches = list(batches)
@@ -209,7 +216,7 @@ def _join(batches: Iterable[np.ndarray], batch_size: int, count: int) -> np.ndar
 def forward_all(self: Net, blobs: list[str] | None = None, **kwargs: np.ndarray) -> Arrays:
     """`forward` over arrays of any length, batch by batch; returns copies of that length."""
     if not kwargs:
-        raise Exception("Input blob arguments do not match net inputs.")
+        raise _mismatch("Input blob arguments do not match net inputs.", self.inputs, kwargs)
     collected: dict[str, list[np.ndarray]] = {}
     batch: Any
     for batch in self._batch(kwargs):

@@ -39,6 +39,18 @@ void Blob<Dtype>::Reshape(const BlobShape& shape) {
   Reshape(dims);
 }
 
+namespace {
+
+/// The sizes as a person writes them: 2 x 3 x 5.
+string Product(const vector<int>& shape) {
+  std::ostringstream stream;
+  for (size_t axis = 0; axis < shape.size(); ++axis)
+    stream << (axis ? " x " : "") << shape[axis];
+  return stream.str();
+}
+
+}  // namespace
+
 template <typename Dtype>
 void Blob<Dtype>::ReshapeLike(const Blob& other) {
   Reshape(other.shape());
@@ -53,7 +65,9 @@ void Blob<Dtype>::Reshape(const vector<int>& shape) {
     CHECK_VALUE(shape[axis] >= 0)
         << "blob dimension " << axis << " is negative: " << shape[axis];
     if (count != 0) {
-      CHECK_LE(shape[axis], INT_MAX / count) << "blob size exceeds INT_MAX";
+      CHECK_LE(shape[axis], INT_MAX / count)
+          << "a blob of " << Product(shape)
+          << " values is too large: INT_MAX (2^31 - 1) is the most";
     }
     count *= shape[axis];
   }
