@@ -9,7 +9,7 @@
 
 namespace caffe {
 
-constexpr int kCorrelationRows = 4;  // image rows that share one row of the other image
+constexpr int kCorrelationRows = 4;     // image rows that share a row of the other image
 constexpr int kCorrelationColumns = 6;  // displacements, or channels, side by side
 
 /// out[k][i * out_stride + x] (+)= scale sum_c f(a[k][c a_stride + x], b[i][c b_stride +
@@ -25,9 +25,9 @@ struct CorrelationForwardTile {
 };
 
 /// sum[k][c sum_stride + x] += sum_i d[k][i d_stride + x] g(s[c s_stride + i s_step + x])
-/// for k < rows, c < channels, x < lanes, i < count; g(v) is v, or sign(self[k][c
-/// self_stride + x]
-/// - v).
+/// for k < rows, c < channels, x < lanes, i < count;
+/// g(v) is v, or the slope of the absolute difference,
+/// sign(self[k][c self_stride + x] - v).
 template <typename Dtype>
 struct CorrelationBackwardTile {
   int rows, channels, count;
@@ -39,10 +39,15 @@ struct CorrelationBackwardTile {
 
 template <typename Dtype>
 struct CorrelationKernels {
-  int lanes;    ///< positions x of a tile; memory may be read that far
+  int lanes;    ///< positions x of a tile
   int columns;  ///< most columns, or channels, of a tile
   void (*forward)(const CorrelationForwardTile<Dtype>&);
   void (*backward)(const CorrelationBackwardTile<Dtype>&);
+  /// Vector i of `count` goes to to + i stride; zeros where `from` is null.
+  void (*spread)(const Dtype* from, int count, Dtype* to, std::int64_t stride);
+  /// to[j * lanes + i] = from[i * lanes + j] for j < to_rows; rows i >= from_rows count
+  /// as 0.
+  void (*transpose)(const Dtype* from, int from_rows, Dtype* to, int to_rows);
 };
 
 template <typename Dtype>

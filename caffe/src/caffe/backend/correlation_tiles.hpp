@@ -9,12 +9,24 @@
 namespace caffe {
 namespace {
 
+/// The integer of a float's or double's size.
+template <int kSize>
+struct MaskElement {
+  typedef std::int32_t Type;
+};
+template <>
+struct MaskElement<8> {
+  typedef std::int64_t Type;
+};
+
 // kBytes: the size of a vector register.
 template <typename Dtype, int kBytes>
 struct CorrelationTiles {
   typedef Dtype Vec __attribute__((vector_size(kBytes)));
   typedef Dtype Loose
       __attribute__((vector_size(kBytes), aligned(sizeof(Dtype)), may_alias));
+  typedef typename MaskElement<sizeof(Dtype)>::Type MaskLane;
+  typedef MaskLane Mask __attribute__((vector_size(kBytes)));
   static constexpr int kLanes = kBytes / sizeof(Dtype);
 
   static CAFFE_ALWAYS_INLINE void Load(const Dtype* from, Vec* to) {
@@ -222,9 +234,70 @@ struct CorrelationTiles {
     }
   }
 
+  static void Spread(const Dtype* from, int count, Dtype* to, std::int64_t stride) {
+    if (from == nullptr) {
+      for (int i = 0; i < count; ++i) Store(Vec{}, to + i * stride);
+      return;
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < count; ++i) {
+      Vec value;
+      Load(from + std::int64_t{i} * kLanes, &value);
+      Store(value, to + i * stride);
+    }
+  }
+
+  // Exchanges blocks of 1, 2, 4, ... lanes between rows that lie as far apart.
+  static void Transpose(const Dtype* from, int from_rows, Dtype* to, int to_rows) {
+#if defined(__clang__)
+    for (int j = 0; j < to_rows; ++j) {
+      for (int i = 0; i < kLanes; ++i) {
+        to[j * kLanes + i] = i < from_rows ? from[i * kLanes + j] : Dtype(0);
+      }
+    }
+#else
+    Dtype padded[kLanes * kLanes];
+    if (from_rows < kLanes) {
+      for (int i = 0; i < kLanes * kLanes; ++i) {
+        padded[i] = i < from_rows * kLanes ? from[i] : Dtype(0);
+      }
+      from = padded;
+    }
+    Vec rows[kLanes];
+#pragma GCC unroll 16
+    for (int i = 0; i < kLanes; ++i) Load(from + i * kLanes, &rows[i]);
+#pragma GCC unroll 8
+    for (int step = 1; step < kLanes; step *= 2) {
+      Mask low = {}, high = {};
+#pragma GCC unroll 16
+      for (int l = 0; l < kLanes; ++l) {
+        low[l] = l & step ? kLanes + l - step : l;
+        high[l] = l & step ? kLanes + l : l + step;
+      }
+#pragma GCC unroll 16
+      for (int i = 0; i < kLanes; ++i) {
+        if (i & step) continue;
+        const Vec a = rows[i], b = rows[i + step];
+        rows[i] = __builtin_shuffle(a, b, low);
+        rows[i + step] = __builtin_shuffle(a, b, high);
+      }
+    }
+    if (to_rows == kLanes) {
+#pragma GCC unroll 16
+      for (int j = 0; j < kLanes; ++j) Store(rows[j], to + j * kLanes);
+    } else {
+#pragma GCC unroll 16
+      for (int j = 0; j < kLanes; ++j) {
+        if (j < to_rows) Store(rows[j], to + j * kLanes);
+      }
+    }
+#endif
+  }
+
   template <int kMost>
   static CorrelationKernels<Dtype> Table() {
-    return {kLanes, kMost, &ForwardTile<kMost>, &BackwardTile<kMost>};
+    return {kLanes,  kMost,     &ForwardTile<kMost>, &BackwardTile<kMost>,
+            &Spread, &Transpose};
   }
 };
 
