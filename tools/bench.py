@@ -2,7 +2,8 @@
 
 `forward` and `train` print one JSON line each (`seconds`, `peak_rss_mb`) from a process of its
 own that imports only caffe and numpy, so that other frameworks can be run beside it. `all` runs
-both and prints tables. Seconds of different machines or days mean nothing: compare ratios.
+both and prints tables; `operators` prints the last of them, correlation and warp. Seconds of
+different machines or days mean nothing: compare ratios.
 """
 
 from __future__ import annotations
@@ -158,9 +159,17 @@ def bench_all(args: argparse.Namespace) -> None:
     run_tables(_run_self, args)
 
 
+def bench_operators(args: argparse.Namespace) -> None:
+    """Correlation and warp alone, beside PyTorch where it is installed."""
+    _prepare_process(args.threads)
+    from segflow.bench.operators import print_operator_tables
+
+    print_operator_tables(args.threads)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("forward", "train", "all"))
+    parser.add_argument("what", choices=("forward", "train", "all", "operators"))
     parser.add_argument("--repeats", type=int, default=5, help="timed runs, median taken")
     parser.add_argument("--warm-up", type=int, default=2, help="runs before the timed ones")
     parser.add_argument("--threads", type=int, default=2)
@@ -168,6 +177,8 @@ def main() -> int:
     args = parser.parse_args()
     if args.what == "all":
         bench_all(args)
+    elif args.what == "operators":
+        bench_operators(args)
     else:
         run = bench_forward if args.what == "forward" else bench_train
         print(json.dumps(run(args)))

@@ -8,46 +8,19 @@ from __future__ import annotations
 
 import argparse
 import os
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from segflow.bench.measure import fill_inputs, median_seconds, small_net
+from segflow.bench.operators import print_operator_tables
 from segflow.cli import print_table
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 SEGFLOW_GFLOP = 198.55  # convolutions and deconvolutions of the deploy net at 480x854
 LITE_HEIGHTS = (240, 384, 480)
-
-
-def median_seconds(run: Callable[[], Any], repeats: int = 5, warm_up: int = 2) -> float:
-    """Median wall-clock seconds of `run()`."""
-    for _ in range(warm_up):
-        run()
-    seconds = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        run()
-        seconds.append(time.perf_counter() - start)
-    return sorted(seconds)[len(seconds) // 2]
-
-
-def _net(text: str, phase: int, **options: Any) -> Any:
-    import caffe
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "net.prototxt"
-        path.write_text(text)
-        return caffe.Net(str(path), phase, **options)
-
-
-def _fill(net: Any) -> None:
-    rng = np.random.default_rng(0)
-    for name in net.inputs:
-        net.blobs[name].data[...] = rng.normal(0, 1, net.blobs[name].data.shape)
 
 
 def sgemm_gflops() -> float:
@@ -55,13 +28,13 @@ def sgemm_gflops() -> float:
     import caffe
 
     size = 2048
-    net = _net(
+    net = small_net(
         f'layer {{ name: "x" type: "Input" top: "x" input_param {{ shape {{ dim: {size} '
         f'dim: {size} }} }} }} layer {{ name: "y" type: "InnerProduct" bottom: "x" top: "y" '
         f"inner_product_param {{ num_output: {size} bias_term: false }} }}",
         caffe.TEST,
     )
-    _fill(net)
+    fill_inputs(net)
     net.params["y"][0].data[...] = 0.5
     return 2e-9 * size**3 / median_seconds(net.forward)
 
@@ -88,7 +61,7 @@ def lite_rows() -> list[list[str]]:
         for name in ("data", "data2"):
             net.blobs[name].reshape(1, 3, height, width)
         net.reshape()
-        _fill(net)
+        fill_inputs(net)
         seconds = median_seconds(net.forward)
         rows.append([f"{height}x{width}", f"{seconds:.3f}", f"{1 / seconds:.1f}"])
     return rows
@@ -99,7 +72,7 @@ def layer_rows(most: int = 15) -> list[list[str]]:
     import caffe
 
     net = caffe.Net(str(ROOT / "prototxt/segflow/deploy.prototxt"), caffe.TEST)
-    _fill(net)
+    fill_inputs(net)
     started = [0.0]
     spent: dict[int, float] = {}
 
@@ -113,55 +86,6 @@ def layer_rows(most: int = 15) -> list[list[str]]:
     names = list(net._layer_names)
     ranked = sorted(spent.items(), key=lambda item: -item[1])[:most]
     return [[names[i], net.layers[i].type, f"{1e3 * seconds:.2f}"] for i, seconds in ranked]
-
-
-_OPERATORS = {
-    # name: shape of a bottom, layer text, GFLOP of a forward (None: bytes count)
-    "Correlation 256x48x64 d20 s2": (
-        (256, 48, 64),
-        'type: "Correlation" correlation_param { pad: 20 kernel_size: 1 max_displacement: 20 '
-        "stride_1: 1 stride_2: 2 }",
-        2e-9 * 256 * 48 * 64 * 21 * 21,
-    ),
-    "Correlation 96x112x256 d4": (
-        (96, 112, 256),
-        'type: "Correlation" correlation_param { pad: 4 kernel_size: 1 max_displacement: 4 '
-        "stride_1: 1 stride_2: 1 }",
-        2e-9 * 96 * 112 * 256 * 9 * 9,
-    ),
-    "FlowWarp 64x112x256": ((64, 112, 256), 'type: "FlowWarp"', None),
-}
-
-
-def operator_rows() -> list[list[str]]:
-    """Milliseconds and rate of correlation and warp, beside PyTorch where it is installed."""
-    import caffe
-
-    rows = []
-    for name, (shape, layer, gflop) in _OPERATORS.items():
-        channels, height, width = shape
-        second = (2, height, width) if gflop is None else shape
-        inputs = "".join(
-            f'layer {{ name: "{blob}" type: "Input" top: "{blob}" input_param {{ shape {{ dim: 1 '
-            f"dim: {size[0]} dim: {size[1]} dim: {size[2]} }} }} }}"
-            for blob, size in (("a", shape), ("b", second))
-        )
-        net = _net(
-            f"force_backward: true {inputs} layer {{ name: 'y' bottom: 'a' bottom: 'b' top: 'y' "
-            f"{layer} }}",
-            caffe.TRAIN,
-        )
-        _fill(net)
-        forward = median_seconds(net.forward)
-        net.blobs["y"].diff[...] = 1
-        backward = median_seconds(net.backward)
-        if gflop is None:
-            amount = 4e-9 * height * width * (2 * channels + 2)
-            rates = [f"{amount / forward:.1f} GB/s", f"{2 * amount / backward:.1f} GB/s"]
-        else:
-            rates = [f"{gflop / forward:.0f} GFLOP/s", f"{2 * gflop / backward:.0f} GFLOP/s"]
-        rows.append([name, f"{1e3 * forward:.2f}", rates[0], f"{1e3 * backward:.2f}", rates[1]])
-    return rows
 
 
 def run_tables(run_self: Callable[..., dict[str, float]], args: argparse.Namespace) -> None:
@@ -194,6 +118,4 @@ def run_tables(run_self: Callable[..., dict[str, float]], args: argparse.Namespa
     print_table(["480x854, batch 1", "seconds", "peak MB", "GFLOP/s", "of sgemm"], rows, "segflow")
     print_table(["frame", "seconds", "pairs/s"], lite_rows(), "segflow_lite")
     print_table(["layer", "type", "ms"], layer_rows(), "slowest layers of segflow, unfused")
-    print_table(
-        ["operator", "forward ms", "rate", "backward ms", "rate"], operator_rows(), "operators"
-    )
+    print_operator_tables(args.threads)

@@ -1,0 +1,195 @@
+"""Correlation and warp beside the best PyTorch form of them.
+
+Layer and forms take turns in one process, on as many threads, with the same values; where
+PyTorch is not installed the tables say so and give the engine's figures alone.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from segflow.bench.measure import fill_inputs, interleaved_seconds, small_net
+from segflow.cli import print_table
+
+LAYER = "the layer"
+NO_PYTORCH = "PyTorch is not installed"
+PASSES = ("forward", "forward + backward")
+TOLERANCE = 1e-3  # of the largest value: a form that differs more computes something else
+
+
+@dataclass(frozen=True)
+class Operator:
+    """A layer of two bottoms, `shape` and (`second_channels`, same size)."""
+
+    name: str
+    shape: tuple[int, int, int]
+    second_channels: int
+    layer: str  # prototxt
+    amount: float  # GFLOP or GB of a forward pass; a backward pass counts twice
+    unit: str
+    window: tuple[int, int] | None = None  # reach and step of a correlation
+
+
+def correlation(channels: int, height: int, width: int, reach: int, step: int) -> Operator:
+    """Correlation of kernel size 1 with displacements -reach, -reach + step, ..., reach."""
+    return Operator(
+        f"Correlation {channels}x{height}x{width} d{reach} s{step}",
+        (channels, height, width),
+        channels,
+        f'type: "Correlation" correlation_param {{ pad: {reach} kernel_size: 1 '
+        f"max_displacement: {reach} stride_1: 1 stride_2: {step} }}",
+        2e-9 * channels * height * width * (2 * (reach // step) + 1) ** 2,
+        "GFLOP/s",
+        (reach, step),
+    )
+
+
+def flow_warp(channels: int, height: int, width: int) -> Operator:
+    """FlowWarp by flows of about a pixel."""
+    gigabytes = 4e-9 * height * width * (2 * channels + 2)
+    name = f"FlowWarp {channels}x{height}x{width}"
+    return Operator(name, (channels, height, width), 2, 'type: "FlowWarp"', gigabytes, "GB/s")
+
+
+OPERATORS = (
+    correlation(256, 48, 64, 20, 2),
+    correlation(96, 112, 256, 4, 1),
+    flow_warp(64, 112, 256),
+)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds of one pass of one operator: by the layer (LAYER) and by each PyTorch form."""
+
+    operator: Operator
+    pass_name: str
+    seconds: dict[str, float]
+
+    @property
+    def best_form(self) -> str | None:
+        forms = [name for name in self.seconds if name != LAYER]
+        return min(forms, key=lambda name: self.seconds[name], default=None)
+
+
+def operator_net(operator: Operator) -> Any:
+    """The layer alone: inputs `a` and `b` with seeded values, top `y`, a diff of ones."""
+    import caffe
+
+    channels, height, width = operator.shape
+    inputs = "".join(
+        f'layer {{ name: "{name}" type: "Input" top: "{name}" input_param {{ shape {{ dim: 1 '
+        f"dim: {count} dim: {height} dim: {width} }} }} }} "
+        for name, count in (("a", channels), ("b", operator.second_channels))
+    )
+    text = f"layer {{ name: 'y' bottom: 'a' bottom: 'b' top: 'y' {operator.layer} }}"
+    net = small_net(f"force_backward: true {inputs} {text}", caffe.TRAIN)
+    fill_inputs(net)
+    net.forward()
+    net.blobs["y"].diff[...] = 1
+    return net
+
+
+def pytorch_forms(operator: Operator) -> dict[str, Callable]:
+    """PyTorch's forms of an operator; none where PyTorch is not installed."""
+    if importlib.util.find_spec("torch") is None:
+        return {}
+    from segflow.bench import pytorch_forms as forms
+
+    if operator.window is None:
+        return forms.warp_forms()
+    reach, step = operator.window
+    return forms.correlation_forms(*operator.shape[1:], forms.Window(reach, step))
+
+
+def check_form(name: str, form: Callable, net: Any) -> None:
+    """Raises ArithmeticError where a form's numbers are not those of the layer."""
+    import torch
+
+    net.forward()
+    net.backward()
+    bottoms = [torch.from_numpy(net.blobs[k].data.copy()).requires_grad_() for k in "ab"]
+    top = form(*bottoms)
+    diffs = torch.autograd.grad(top, bottoms, torch.from_numpy(net.blobs["y"].diff.copy()))
+    pairs = [("top", top, net.blobs["y"].data)]
+    pairs += [(k, diff, net.blobs[k].diff) for k, diff in zip("ab", diffs, strict=True)]
+    for what, found, expected in pairs:
+        difference = np.abs(found.detach().numpy() - expected).max() / np.abs(expected).max()
+        if not difference <= TOLERANCE:
+            raise ArithmeticError(
+                f'PyTorch form "{name}": {what} differs from the layer by {difference:.1e} of '
+                f"the largest value, expected at most {TOLERANCE:.0e}"
+            )
+
+
+def time_operator(operator: Operator) -> list[Timing]:
+    """Forward, and forward with backward, of the layer and of every PyTorch form."""
+    net = operator_net(operator)
+
+    def both() -> None:
+        net.forward()
+        net.backward()
+
+    forward: dict[str, Callable[[], Any]] = {LAYER: net.forward}
+    whole: dict[str, Callable[[], Any]] = {LAYER: both}
+    for name, form in pytorch_forms(operator).items():
+        check_form(name, form, net)
+        forward[name], whole[name] = _pytorch_runs(form, net)
+    return [
+        Timing(operator, name, interleaved_seconds(runs))
+        for name, runs in zip(PASSES, (forward, whole), strict=True)
+    ]
+
+
+def _pytorch_runs(form: Callable, net: Any) -> tuple[Callable[[], Any], Callable[[], Any]]:
+    import torch
+
+    plain = [torch.from_numpy(net.blobs[k].data.copy()) for k in "ab"]
+    wanted = [tensor.clone().requires_grad_() for tensor in plain]
+    diff = torch.ones(tuple(net.blobs["y"].shape))
+
+    def forward() -> Any:
+        with torch.no_grad():
+            return form(*plain)
+
+    return forward, lambda: torch.autograd.grad(form(*wanted), wanted, diff)
+
+
+def print_operator_tables(threads: int) -> None:
+    """Two tables: layer beside best form, and every form."""
+    os.environ["OMP_NUM_THREADS"] = str(threads)  # read when caffe is loaded
+    if importlib.util.find_spec("torch") is not None:
+        import torch
+
+        torch.set_num_threads(threads)
+    timings = [timing for operator in OPERATORS for timing in time_operator(operator)]
+    print_table(
+        ["operator", "pass", "ms", "rate", "best PyTorch form", "ms", "PyTorch / layer"],
+        [_row(timing) for timing in timings],
+        f"operators, {threads} thread{'s' if threads > 1 else ''}",
+    )
+    forms = [
+        [timing.operator.name, timing.pass_name, name, f"{1e3 * seconds:.2f}"]
+        for timing in timings
+        for name, seconds in timing.seconds.items()
+        if name != LAYER
+    ]
+    if forms:
+        print_table(["operator", "pass", "PyTorch form", "ms"], forms, "PyTorch's forms")
+
+
+def _row(timing: Timing) -> list[str]:
+    own = timing.seconds[LAYER]
+    amount = timing.operator.amount * (1 if timing.pass_name == "forward" else 3)
+    rate = f"{amount / own:.0f} {timing.operator.unit}"
+    row = [timing.operator.name, timing.pass_name, f"{1e3 * own:.2f}", rate]
+    best = timing.best_form
+    if best is None:
+        return [*row, NO_PYTORCH, "", ""]
+    return [*row, best, f"{1e3 * timing.seconds[best]:.2f}", f"{timing.seconds[best] / own:.2f}"]
