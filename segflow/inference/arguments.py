@@ -64,8 +64,8 @@ def add_online_arguments(parser: argparse.ArgumentParser) -> None:
         "--online-seconds",
         type=positive(float),
         metavar="S",
-        help="the same as a time budget, building the net included "
-        f"(default: {DEFAULT_ONLINE_SECONDS:g} at most)",
+        help="the most seconds it may take, building the net included "
+        f"(default: {DEFAULT_ONLINE_SECONDS:g})",
     )
 
 
