@@ -2,12 +2,14 @@
 
 Fine-tuning to one frame forgets how the object may look later, when it has turned or come near.
 The network as given knows something of that: its masks of later frames, made before fine-tuning,
-are labels too, where it is sure of them (self-training). `are_trusted` tells whether to use them.
+are labels too, where it is sure of them (self-training). They are no better than that network, so
+only those frames are used in which the network under training has lost the object; `are_trusted`
+tells whether any are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -20,6 +22,8 @@ from segflow.synthesis.remap import cut_view
 _UNSURE = 0.1
 #: A mask with less sure object than this share of the first one's has probably lost it.
 _LEAST_SHARE = 0.2
+#: Below this J with its mask as given, the network under training has lost the object of a frame.
+_LOST = 0.6
 #: The least J, of the given network's masks on the first frame, for which later ones count.
 _TRUSTED_ON_FIRST = 0.6
 #: The least mean J of those of later frames with a tuned network's, for which they count.
@@ -29,18 +33,16 @@ Item = TypeVar("Item")
 Pair = tuple[np.ndarray, np.ndarray]  # a frame (H, W, 3) uint8 RGB and the one after it
 
 
-def are_trusted(first_similarity: float, tuned_similarity: float | None = None) -> bool:
+def are_trusted(first_similarity: float, tuned_similarity: float) -> bool:
     """Whether the given network's masks of later frames are fit to learn from.
 
     first_similarity: J of its mask of the first frame, where the truth is known.
     tuned_similarity: mean J of its later masks with those of the network after some iterations
-    on the first frame alone; None before these. Where the two see the same object, the given
+    on the first frame alone. Where the two see the same object, the given
     network was right about which it is, though the first frame may have been hard for it; a
     network that took something else for the object disagrees everywhere.
     """
-    if first_similarity >= _TRUSTED_ON_FIRST:
-        return True
-    return tuned_similarity is not None and tuned_similarity >= _TRUSTED_BY_TUNED
+    return first_similarity >= _TRUSTED_ON_FIRST or tuned_similarity >= _TRUSTED_BY_TUNED
 
 
 class LaterFrames:
@@ -52,6 +54,7 @@ class LaterFrames:
         self.seed = seed
         self.pairs: list[Pair] = []
         self.masks: list[np.ndarray] = []  # (h, w) bool, those of the network
+        self.lost: list[int] = []  # indices of pairs to learn from
         self._maps: list[np.ndarray] = []
 
     def __len__(self) -> int:
@@ -71,10 +74,19 @@ class LaterFrames:
         self._maps.append(np.stack([is_object, is_sure], axis=-1).astype(np.float32))
         return True
 
+    def find_lost(self, similarities: Sequence[float]) -> None:
+        """Learn from now on from the pairs whose mask has become less similar than it should.
+
+        similarities: J of the masks, as they are now, with `masks`. A pair once lost stays so.
+        """
+        for index, similarity in enumerate(similarities):
+            if similarity < _LOST and index not in self.lost:
+                self.lost.append(index)
+
     def view(self, index: int) -> TrainingView:
-        """The frames in turn, seen at random: a function of seed and index."""
+        """The lost pairs in turn, seen at random: a function of seed, index and `lost`."""
         rng = np.random.default_rng((self.seed, *b"later", index))
-        which = index % len(self)
+        which = self.lost[index % len(self.lost)]
         view = turned(rng, self.size, self.spec)
         seen = [cut_view(frame, view) for frame in self.pairs[which]]
         first, second = network_frames(seen[0], seen[1], rng, self.spec.light)

@@ -42,9 +42,9 @@ class OnlineSpec:
     check_every: iterations between looks at the held-back views; patience: looks without gain
     after which training ends.
     share: how far to go from the given weights to the tuned ones, 1 all the way.
-    later: at least so many later frames, at most twice as many, are learnt from, where they are
-    trusted; every second iteration is theirs. trial: iterations on the first frame alone before
-    the tuned network is asked whether they are. None are used where `later` is 0.
+    later: so many later frames at least, twice as many at most, are watched for whether their
+    object gets lost; every second iteration is then theirs. review_every: iterations between
+    looks at them. Where `later` is 0 they are left alone.
     """
 
     iterations: int | None = None
@@ -56,7 +56,7 @@ class OnlineSpec:
     patience: int = 4
     share: float = 0.75
     later: int = 6
-    trial: int = 16
+    review_every: int = 16
     seed: int = 1
     views: ViewSpec = field(default_factory=ViewSpec)
 
@@ -74,7 +74,7 @@ class OnlineReport:
     """What fine-tuning did: `kept` is the iteration whose weights were kept.
 
     held_back_before, held_back_after: mean J on the held-back views, of the weights as given and
-    as kept; loss: of the last iteration; later_frames: how many of them were learnt from.
+    as kept; loss: of the last iteration; later_frames: how many of them were lost and learnt from.
     """
 
     iterations: int
@@ -143,8 +143,8 @@ class OnlineFineTuner:
         size = self._structure.fixed_size or passes.working_size(frame.shape[:2], self.spec.height)
         frames = [frame] if next_frame is None else [frame, next_frame]
         source = FirstFrame(frames, mask, size, self.spec.views, self.spec.seed)
-        samples = _Samples(source, self._later_frames(later, source, started))
-        samples.trust(region_similarity(*self._masks(source.plain())))
+        first_similarity = region_similarity(*self._masks(source.plain()))
+        samples = _Samples(source, self._later_frames(later, source, started), first_similarity)
         held_back = source.held_back(self.spec.held_back)
         given = self._copy_weights()
         best = before = self._score(held_back)
@@ -152,8 +152,8 @@ class OnlineFineTuner:
         iteration, loss, longest = 0, float("nan"), 0.0
         while not self._is_over(iteration, started, longest):
             begun = time.monotonic()
-            if iteration == self.spec.trial and samples.are_doubtful:
-                samples.trust(0.0, self._similarity(samples.later, source))
+            if iteration and iteration % self.spec.review_every == 0:
+                samples.review(self._similarities(samples.later, source))
             loss = self._iterate(samples.view(iteration))
             iteration += 1
             if not np.isfinite(loss):
@@ -191,16 +191,12 @@ class OnlineFineTuner:
             found.add(pair, self._probability(pair, source), source.plain().label)
         return found
 
-    def _similarity(self, later: LaterFrames, source: FirstFrame) -> float:
-        """Mean J of the network's masks of the later frames, as it is and as it was given."""
-        return float(
-            np.mean(
-                [
-                    region_similarity(self._probability(pair, source) > 0.5, mask)
-                    for pair, mask in zip(later.pairs, later.masks, strict=True)
-                ]
-            )
-        )
+    def _similarities(self, later: LaterFrames, source: FirstFrame) -> list[float]:
+        """J of the network's masks of later frames, as it is now and as it was given."""
+        return [
+            region_similarity(self._probability(pair, source) > 0.5, mask)
+            for pair, mask in zip(later.pairs, later.masks, strict=True)
+        ]
 
     def _probability(self, pair: Pair, source: FirstFrame) -> np.ndarray:
         """(h, w): of a pair at the size of the views."""
@@ -275,26 +271,27 @@ class OnlineFineTuner:
 
 
 class _Samples:
-    """What is learnt from: views of the first frame, and of later ones once they are trusted."""
+    """What is learnt from: views of the first frame, and of later ones that get lost."""
 
-    def __init__(self, first: FirstFrame, later: LaterFrames):
+    def __init__(self, first: FirstFrame, later: LaterFrames, first_similarity: float):
         self.first = first
         self.later = later
-        self._is_trusted = False
+        self._first_similarity = first_similarity
+        self._is_trusted: bool | None = None
 
     @property
     def used(self) -> int:
         """The number of later frames in use."""
-        return len(self.later) if self._is_trusted else 0
+        return len(self.later.lost)
 
-    @property
-    def are_doubtful(self) -> bool:
-        """There are later frames, but not in use."""
-        return len(self.later) > 0 and not self._is_trusted
-
-    def trust(self, first_similarity: float, tuned_similarity: float | None = None) -> None:
-        """Use the later frames if what is known of their masks speaks for them."""
-        self._is_trusted = later_frames.are_trusted(first_similarity, tuned_similarity)
+    def review(self, similarities: list[float]) -> None:
+        """Take up later frames that are lost; the first time tells whether they are trusted."""
+        if self._is_trusted is None and similarities:
+            self._is_trusted = later_frames.are_trusted(
+                self._first_similarity, float(np.mean(similarities))
+            )
+        if self._is_trusted:
+            self.later.find_lost(similarities)
 
     def view(self, iteration: int) -> TrainingView:
         if self.used and iteration % 2:

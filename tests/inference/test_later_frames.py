@@ -29,6 +29,7 @@ def probability(mask, doubtful=None):
 def test_views_carry_the_networks_mask_along_with_the_picture():
     frames = LaterFrames(SIZE)
     assert frames.add(PAIR, probability(MASK), MASK)
+    frames.find_lost([0.0])
     for index in range(10):
         view = frames.view(index)
         assert isinstance(view, TrainingView)
@@ -44,6 +45,8 @@ def test_pixels_in_doubt_have_no_weight():
     sure, unsure = LaterFrames(SIZE), LaterFrames(SIZE)
     sure.add(PAIR, probability(MASK), MASK)
     unsure.add(PAIR, probability(MASK, doubtful), MASK)
+    sure.find_lost([0.0])
+    unsure.find_lost([0.0])
     for index in range(5):
         with_doubt, without = unsure.view(index), sure.view(index)
         np.testing.assert_array_equal(with_doubt.frame1, without.frame1)
@@ -67,15 +70,29 @@ def test_frames_come_in_turn_and_depend_on_seed_and_index_only():
     for every in (frames, other):
         every.add(PAIR, probability(MASK), MASK)
         every.add(PAIR, probability(1 - MASK), MASK)
+        every.find_lost([0.0, 0.0])
     areas = [frames.view(index).label.mean() for index in range(6)]
     assert max(areas[0::2]) < 0.4 and min(areas[1::2]) > 0.6
     np.testing.assert_array_equal(frames.view(3).frame1, frames.view(3).frame1)
     assert (frames.view(3).frame1 != other.view(3).frame1).any()
 
 
+def test_only_lost_frames_are_learnt_from_and_stay_so():
+    frames = LaterFrames(SIZE)
+    frames.add(PAIR, probability(MASK), MASK)
+    frames.add(PAIR, probability(1 - MASK), MASK)
+    frames.find_lost([0.9, 0.7])
+    assert frames.lost == []
+    frames.find_lost([0.9, 0.3])
+    assert frames.lost == [1]
+    frames.find_lost([0.9, 0.9])
+    assert frames.lost == [1]
+    assert min(frames.view(index).label.mean() for index in range(4)) > 0.6
+
+
 @pytest.mark.parametrize(
     ("first", "tuned", "trusted"),
-    [(0.9, None, True), (0.2, None, False), (0.2, 0.6, True), (0.2, 0.1, False)],
+    [(0.9, 0.9, True), (0.9, 0.1, True), (0.2, 0.6, True), (0.2, 0.1, False)],
 )
 def test_masks_are_trusted_by_the_first_frame_or_by_the_tuned_network(first, tuned, trusted):
     assert are_trusted(first, tuned) is trusted

@@ -70,26 +70,33 @@ def test_weights_made_worse_are_put_back(tune):
     assert weight == pytest.approx(-0.02 / 3)
 
 
-def test_later_frames_are_learnt_from_where_the_first_mask_was_found(tune):
+def test_later_frames_that_keep_their_object_are_not_learnt_from(tune):
     later = [np.roll(FRAME, 4 * i, axis=1) for i in range(1, 10)]
-    tuner, report = tune(iterations=6, check_every=2, scale=0.1, later=iter(later))
-    assert 6 <= report.later_frames <= 8, "of eight pairs"
-    alone = tune(iterations=6, check_every=2, scale=0.1)
-    assert alone[1].later_frames == 0
-    weights = [t.net.params["score_head"][0].data.copy() for t in (tuner, alone[0])]
-    assert (weights[0] != weights[1]).any()
+    assert tune(iterations=6, review_every=2, scale=0.1, later=iter(later))[1].later_frames == 0
+
+
+def test_later_frames_whose_object_gets_lost_are_learnt_from(tune, monkeypatch):
+    """The first mask is found from the start; an iteration that turns the sign loses it."""
+    from segflow.inference import OnlineFineTuner
+
+    real = OnlineFineTuner._iterate
+
+    def spoil(self, view):
+        loss = real(self, view)
+        self.net.params["score_head"][0].data[...] *= -1
+        self.net.params["score_head"][1].data[...] *= -1
+        return loss
+
+    monkeypatch.setattr(OnlineFineTuner, "_iterate", spoil)
+    later = [np.roll(FRAME, 4 * i, axis=1) for i in range(1, 10)]
+    spec = {"iterations": 5, "review_every": 3, "scale": 0.1}
+    assert 6 <= tune(**spec, later=iter(later))[1].later_frames <= 8, "of eight pairs"
+    assert tune(**spec)[1].later_frames == 0
 
 
 def test_masks_of_later_frames_that_tuning_contradicts_are_not_learnt_from(tune):
-    later = [FRAME] * 9
-    _, report = tune(iterations=40, trial=30, later=later)
+    _, report = tune(iterations=40, review_every=30, later=[FRAME] * 9)
     assert report.later_frames == 0 and report.held_back_after > 0.8
-
-
-def test_masks_of_later_frames_that_the_tuned_network_confirms_are_learnt_from(tune):
-    """The first mask is not what the network sees, but tuning hardly changes its mind."""
-    assert tune(iterations=2, trial=1, scale=-0.1, later=[FRAME] * 9)[1].later_frames > 0
-    assert tune(iterations=1, trial=1, scale=-0.1, later=[FRAME] * 9)[1].later_frames == 0
 
 
 def test_reading_later_frames_ends_with_its_share_of_the_time(tune):
@@ -97,7 +104,7 @@ def test_reading_later_frames_ends_with_its_share_of_the_time(tune):
         while True:
             yield FRAME
 
-    assert tune(seconds=1.0, scale=0.1, later=endless())[1].later_frames > 0
+    assert tune(seconds=1.0, scale=0.1, later=endless())[1].iterations > 0
 
 
 def test_the_result_lies_between_the_given_and_the_tuned_weights(tune):
