@@ -132,7 +132,7 @@ void Net<Dtype>::EndWeightReport(const string& source, const vector<string>& mis
   std::ostringstream text;
   text << source << ": ";
   for (size_t i = 0; i < mismatches.size(); ++i)
-    text << (i ? "\n  " : "") << mismatches[i];
+    text << (i ? ";\n  " : "") << mismatches[i];
   CAFFE_THROW(kValue) << text.str();
 }
 

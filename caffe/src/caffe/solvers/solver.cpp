@@ -252,25 +252,46 @@ void Solver<Dtype>::UpdateSmoothedLoss(Dtype loss, int start_iter, int average_l
   }
 }
 
+namespace {
+
 template <typename Dtype>
-void Solver<Dtype>::CheckLossIsFinite(Dtype loss) {
-  if (std::isfinite(loss)) return;
-  string where = "no single blob is, the sum is";
-  for (size_t i = 0; i < net_->layers().size() && where[0] == 'n'; ++i) {
-    for (size_t t = 0; t < net_->top_vecs()[i].size(); ++t) {
-      const Blob<Dtype>& blob = *net_->top_vecs()[i][t];
-      const Dtype* data = blob.cpu_data();
-      if (!std::all_of(data, data + blob.count(),
-                       [](Dtype x) { return std::isfinite(x); })) {
-        where = "the first one is '" +
-                net_->blob_names()[net_->top_ids(static_cast<int>(i))[t]] +
-                "' of layer '" + net_->layer_names()[i] + "'";
-        break;
+bool IsFinite(const Blob<Dtype>& blob) {
+  const Dtype* data = blob.cpu_data();
+  return std::all_of(data, data + blob.count(), [](Dtype x) { return std::isfinite(x); });
+}
+
+/// Names the first weight or top, in the order of the layers, that is not finite. Tops
+/// whose memory a net with `keep` has given up cannot be asked.
+template <typename Dtype>
+string FirstNotFinite(const Net<Dtype>& net) {
+  bool all_asked = true;
+  for (size_t i = 0; i < net.layers().size(); ++i) {
+    const string layer = " of layer '" + net.layer_names()[i] + "'";
+    for (const auto& blob : net.layers()[i]->blobs()) {
+      if (!IsFinite(*blob)) return "the first one is a weight" + layer;
+    }
+    for (size_t t = 0; t < net.top_vecs()[i].size(); ++t) {
+      const Blob<Dtype>& blob = *net.top_vecs()[i][t];
+      if (blob.data() && blob.data()->released()) {
+        all_asked = false;
+      } else if (!IsFinite(blob)) {
+        const string& name = net.blob_names()[net.top_ids(static_cast<int>(i))[t]];
+        return string("the first one ") + (all_asked ? "" : "of those kept ") + "is '" +
+               name + "'" + layer;
       }
     }
   }
+  return "no single blob is, the sum is";
+}
+
+}  // namespace
+
+template <typename Dtype>
+void Solver<Dtype>::CheckLossIsFinite(Dtype loss) {
+  if (std::isfinite(loss)) return;
   CAFFE_THROW(kValue) << "Iteration " << iter_ << ": the loss is " << loss
-                      << "; training stops. Blobs that are not finite: " << where
+                      << "; training stops. Blobs that are not finite: "
+                      << FirstNotFinite(*net_)
                       << ". (A lower base_lr or clip_gradients may help.)";
 }
 

@@ -199,6 +199,39 @@ TEST(SolverStepTest, ALossThatIsNotFiniteStopsBeforeTheUpdate) {
   }
 }
 
+TEST(SolverStepTest, TheBlobThatIsNotFiniteIsNamedInANetThatGaveUpBlobs) {
+  const auto solver = make_solver<double>(
+      kFixed,
+      "keep: 'loss' layer { name: 'in' type: 'Input' top: 'x' "
+      "input_param { shape { dim: 1 } } }"
+      "layer { name: 'p' type: 'Power' bottom: 'x' top: 'y' power_param { power: 0.5 } }"
+      "layer { name: 'q' type: 'Power' bottom: 'y' top: 'z' power_param { scale: 2 } }"
+      "layer { name: 'r' type: 'Power' bottom: 'z' top: 'loss' loss_weight: 1 } ");
+  Feeder feeder(solver.get(), {1, -1});
+  try {
+    solver->Step(2);
+    ADD_FAILURE() << "trained on with the root of -1";
+  } catch (const Error& error) {
+    EXPECT_TRUE(has_words(error.what(), {"Iteration 1", "of those kept", "'r'"}));
+  }
+}
+
+TEST(SolverStepTest, AWeightThatIsNotFiniteIsNamedByItsLayer) {
+  const auto solver = make_solver<double>(
+      kFixed,
+      "layer { name: 'in' type: 'Input' top: 'x' "
+      "input_param { shape { dim: 1 dim: 1 } } }"
+      "layer { name: 'dense' type: 'InnerProduct' bottom: 'x' top: 'loss' loss_weight: 1 "
+      "inner_product_param { num_output: 1 } } ");
+  solver->net()->params()[0]->mutable_cpu_data()[0] = std::nan("");
+  try {
+    solver->Step(1);
+    ADD_FAILURE() << "trained on with NaN";
+  } catch (const Error& error) {
+    EXPECT_TRUE(has_words(error.what(), {"Iteration 0", "weight", "'dense'"}));
+  }
+}
+
 TEST(SolverStepTest, LearnedLayersThatNoGradientReachesAreNamedOnce) {
   const auto warnings = [](const string& filler, const string& rate) {
     const auto solver = make_solver<double>(
