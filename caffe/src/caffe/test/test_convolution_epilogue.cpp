@@ -282,5 +282,48 @@ TEST(ConvolutionEpilogueTest, FoldedTrainingGivesTheGradientsOfTheChain) {
   }
 }
 
+TEST(FoldParametersTest, EachWeightIsScaledByTheOutputThatItLeadsTo) {
+  const int taps = 3, inputs = 4, outputs = 6;
+  for (const bool transposed : {false, true}) {
+    for (const int group : {1, 2}) {
+      ConvShape shape;
+      shape.channels = inputs;
+      shape.num_output = outputs;
+      shape.group = group;
+      shape.transposed = transposed;
+      shape.kernel = {taps, 1};
+      const int rows = transposed ? inputs : outputs;
+      const int columns = (transposed ? outputs : inputs) / group;
+      Blob<float> weights(vector<int>{rows, columns, taps, 1});
+      Blob<float> bias(vector<int>{outputs});
+      set_values(normal_values(weights.count(), 3), weights.mutable_cpu_data());
+      set_values(normal_values(outputs, 4), bias.mutable_cpu_data());
+      Epilogue<float> epilogue;
+      for (int o = 0; o < outputs; ++o) {
+        epilogue.scale.push_back(0.5 + o);
+        epilogue.shift.push_back(3 - o);
+      }
+      const FoldedParameters folded = fold_parameters(shape, {&weights, &bias}, epilogue);
+      ASSERT_EQ(folded.weights.size(), static_cast<size_t>(weights.count()));
+      for (int row = 0; row < rows; ++row) {
+        for (int column = 0; column < columns; ++column) {
+          // Groups divide inputs and outputs alike; a deconvolution's rows are its
+          // inputs.
+          const int output =
+              transposed ? row / (inputs / group) * (outputs / group) + column : row;
+          for (int k = 0; k < taps; ++k) {
+            const int at = (row * columns + column) * taps + k;
+            EXPECT_FLOAT_EQ(folded.weights[at], weights.cpu_data()[at] * (0.5f + output))
+                << "transposed " << transposed << " group " << group << " row " << row;
+          }
+        }
+      }
+      for (int o = 0; o < outputs; ++o) {
+        EXPECT_FLOAT_EQ(folded.bias[o], bias.cpu_data()[o] * (0.5f + o) + (3 - o));
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace caffe
