@@ -15,6 +15,7 @@ LEVELS = ["util", "memory", "backend", "layers", "net", "solvers", "programs"]
 # The headers whose level their folder does not tell, by name below include/caffe.
 LEVEL_OF_HEADER = {
     "common.hpp": "util",
+    "packed_contents.hpp": "memory",
     "syncedmem.hpp": "memory",
     "blob.hpp": "memory",
     "filler.hpp": "memory",

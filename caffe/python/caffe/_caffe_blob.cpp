@@ -25,9 +25,9 @@ class MemoryView {
 
 /// A writable float32 array of the blob's shape over `memory`.
 py::array View(const FloatBlob& blob, const shared_ptr<SyncedMemory>& memory) {
+  auto view = std::make_unique<MemoryView>(memory);  // first: it pins the memory
   memory->cpu_data();  // an error where the contents were not kept
   float* values = static_cast<float*>(memory->mutable_cpu_data());
-  auto view = std::make_unique<MemoryView>(memory);
   py::capsule base(view.get(), [](void* held) { delete static_cast<MemoryView*>(held); });
   view.release();
   const vector<py::ssize_t> shape(blob.shape().begin(), blob.shape().end());

@@ -132,6 +132,33 @@ def test_a_live_view_of_weights_changes_the_next_pass(net):
     assert (net.forward(x=image)["y"] == 0).all()
 
 
+WIDE = """
+layer { name: 'in' type: 'Input' top: 'x' input_param { shape { dim: 1 dim: 16 dim: 8 dim: 8 } } }
+layer { name: 'conv' type: 'Convolution' bottom: 'x' top: 'y' convolution_param {
+  num_output: 33 kernel_size: 3 pad: 1 bias_term: false weight_filler { type: 'xavier' } } }
+"""
+
+
+def test_weights_that_a_keep_net_packs_are_seen_written_and_saved(prototxt, tmp_path):
+    net, plain = (caffe.Net(prototxt(WIDE), caffe.TEST, keep=keep) for keep in (["y"], None))
+    weights = plain.params["conv"][0].data
+    image = np.random.randn(1, 16, 8, 8)
+    net.params["conv"][0].data[...] = weights
+    net.forward(x=image)  # nobody holds a view: the back-end may keep the only copy
+    view = net.params["conv"][0].data
+    np.testing.assert_array_equal(view, weights)
+    for factor in (2, 3):
+        view *= factor
+        weights *= factor
+        wanted = plain.forward(x=image)["y"]
+        np.testing.assert_allclose(net.forward(x=image)["y"], wanted, rtol=1e-4, atol=1e-4)
+    del view
+    net.forward(x=image)
+    net.save(str(tmp_path / "w.caffemodel"))
+    other = caffe.Net(prototxt(WIDE), str(tmp_path / "w.caffemodel"), caffe.TEST)
+    np.testing.assert_array_equal(other.params["conv"][0].data, weights)
+
+
 def test_a_live_view_of_an_output_shows_every_pass(net):
     output = net.blobs["y"].data
     image = np.random.randn(1, 2, 4, 4)

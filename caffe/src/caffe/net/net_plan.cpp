@@ -8,6 +8,8 @@
 #include <new>
 #include <set>
 
+#include "caffe/packed_contents.hpp"
+
 namespace caffe {
 
 namespace {
@@ -50,6 +52,12 @@ NetPlan<Dtype>::NetPlan(Net<Dtype>* net) : net_(net) {
     // Now, while all blobs that share memory do: a reshape parts them until their layer
     // runs.
     FindLastUses();
+    // Training writes its weights in every iteration; only a TEST net gains.
+    if (net->phase() == TEST) {
+      for (const auto& layer : net->layers()) {
+        for (const auto& blob : layer->blobs()) allow_packed_only(blob->data().get());
+      }
+    }
   }
   if (fusion_enabled_) FindGroups();
 }

@@ -1,4 +1,5 @@
 // Nets with `keep`: memory goes to later blobs, and reading what was given up says so.
+#include <algorithm>
 #include <set>
 
 #include "plan_check.hpp"
@@ -116,6 +117,139 @@ TEST(KeepTest, PlanOffReadsEverything) {
   const auto net = Make<float>(kResidual, "c");
   net->Forward();
   for (const auto& blob : net->blobs()) EXPECT_NO_THROW(blob->cpu_data());
+}
+
+/// Convolutions without BatchNorm: padded blocks, a stride, groups, Winograd's shape, a
+/// deconvolution, and one whose scale is folded.
+const char kGroups[] = "kernel_size: 3 pad: 1 group: 2";
+const char kWide[] = "kernel_size: 5 pad: 2 stride: 2";
+const string kUnfolded =
+    Input("x", 1, 3, 40, 36) + Conv("a", "x", "a", 32) + Conv("b", "a", "b", 33) +
+    ReLU("r", "b") + Conv("c", "b", "c", 32, kWide) + Conv("d", "c", "d", 34, kGroups) +
+    Conv("e", "d", "e", 64, "kernel_size: 1") +
+    LayerText("Deconvolution", "f", "e", "f",
+              "convolution_param { num_output: 17 kernel_size: 4 stride: 2 pad: 1 }") +
+    Block("g", "f", 12, true);
+
+/// Weights whose row-major form is not in memory.
+int PackedOnly(const Net<float>& net) {
+  return static_cast<int>(
+      std::count_if(net.params().begin(), net.params().end(),
+                    [](const auto& param) { return param->data()->held_bytes() == 0; }));
+}
+
+vector<vector<float>> ParamValues(const Net<float>& net) {
+  vector<vector<float>> values;
+  for (const auto& param : net.params()) {
+    values.emplace_back(param->cpu_data(), param->cpu_data() + param->count());
+  }
+  return values;
+}
+
+class PackedWeightsTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    net_->Forward();
+    if (PackedOnly(*net_) == 0) GTEST_SKIP() << "no back-end packs weights here";
+  }
+  void ExpectSameOutput(const string& what) {
+    EXPECT_LE(relative_difference(values_of(*plain_->output_blobs()[0]),
+                                  values_of(*net_->output_blobs()[0])),
+              kFolded)
+        << what;
+  }
+
+  std::unique_ptr<FloatNet> net_ = Make<float>(kUnfolded, "g");
+  std::unique_ptr<FloatNet> plain_ = MakeUnfused<float>(kUnfolded);
+};
+
+TEST_F(PackedWeightsTest, AKeepNetHoldsPackedWeightsOnlyAndGivesEveryBitBack) {
+  EXPECT_GE(PackedOnly(*net_), 4);
+  EXPECT_EQ(ParamValues(*net_), ParamValues(*plain_));
+  EXPECT_EQ(PackedOnly(*net_), 0);
+  net_->Forward();
+  EXPECT_GE(PackedOnly(*net_), 4);
+  NetParameter stored, wanted;
+  net_->ToProto(&stored);
+  plain_->ToProto(&wanted);
+  for (int i = 0; i < wanted.layer_size(); ++i) {
+    for (int j = 0; j < wanted.layer(i).blobs_size(); ++j) {
+      EXPECT_EQ(stored.layer(i).blobs(j).SerializeAsString(),
+                wanted.layer(i).blobs(j).SerializeAsString());
+    }
+  }
+}
+
+TEST_F(PackedWeightsTest, AnyChangeBetweenPassesCounts) {
+  for (size_t changed = 0; changed < net_->params().size(); ++changed) {
+    for (const auto* net : {&plain_, &net_}) {
+      float* data = (*net)->params()[changed]->mutable_cpu_data();
+      data[0] = data[0] * 2 + 0.5f;
+      (*net)->Forward();
+    }
+    ExpectSameOutput("parameter " + std::to_string(changed));
+  }
+  for (const auto* net : {&plain_, &net_}) {
+    FillParams(net->get(), 77);
+    (*net)->Forward();
+  }
+  ExpectSameOutput("all parameters");
+}
+
+TEST_F(PackedWeightsTest, AViewKeepsItsMemoryThroughPasses) {
+  for (const auto& param : net_->params()) {
+    float* view = param->mutable_cpu_data();
+    param->data()->AddView();
+    net_->Forward();
+    EXPECT_EQ(param->cpu_data(), view);
+    view[0] += 0.25f;
+  }
+  net_->Forward();
+  for (const auto& param : plain_->params()) param->mutable_cpu_data()[0] += 0.25f;
+  plain_->Forward();
+  ExpectSameOutput("written through views");
+  for (const auto& param : net_->params()) param->data()->RemoveView();
+  net_->Forward();
+  EXPECT_GE(PackedOnly(*net_), 4);
+  EXPECT_EQ(ParamValues(*net_), ParamValues(*plain_));
+}
+
+TEST_F(PackedWeightsTest, OtherNetsShareAndCopyThem) {
+  FillParams(plain_.get(), 99);
+  plain_->Forward();
+  const auto values = ParamValues(*plain_);
+  NetParameter stored;
+  plain_->ToProto(&stored);
+  net_->CopyTrainedLayersFrom(stored);
+  net_->Forward();
+  ExpectSameOutput("copied from a message");
+  const auto sharing = Make<float>(kUnfolded, "g");
+  sharing->Forward();
+  sharing->ShareTrainedLayersWith(net_.get());  // packed at this time
+  net_->Forward();
+  sharing->Forward();
+  EXPECT_EQ(values_of(*sharing->output_blobs()[0]), values_of(*net_->output_blobs()[0]));
+  EXPECT_EQ(ParamValues(*sharing), values);
+}
+
+TEST_F(PackedWeightsTest, TheyOutliveTheNetThatPackedThem) {
+  const auto sharing = Make<float>(kUnfolded, "g");
+  sharing->ShareTrainedLayersWith(net_.get());
+  EXPECT_GE(PackedOnly(*sharing), 4);
+  net_.reset();
+  EXPECT_EQ(ParamValues(*sharing), ParamValues(*plain_));
+}
+
+TEST_F(PackedWeightsTest, ANewShapeTakesThemOver) {
+  const vector<int> shape{2, 3, 8, 12};
+  const auto values = ParamValues(*plain_);
+  for (const auto* net : {&plain_, &net_}) {
+    (*net)->input_blobs()[0]->Reshape(shape);
+    fill_random((*net)->input_blobs()[0], 3);
+    (*net)->Forward();
+  }
+  ExpectSameOutput("another shape");
+  EXPECT_EQ(ParamValues(*net_), values);
 }
 
 }  // namespace

@@ -1,12 +1,14 @@
 // SyncedMemory: heads, blocked layouts, views, versions, memory given back by keep nets.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <numeric>
 #include <thread>
 #include <vector>
 
+#include "caffe/packed_contents.hpp"
 #include "caffe/syncedmem.hpp"
 #include "test_files.hpp"
 
@@ -324,6 +326,82 @@ TEST(ReleaseTest, AnArenaGivesTheMemoryToTheNextAndFirstTouchIsStillZero) {
   first.Release(Name("first"));
   EXPECT_EQ(second.cpu_data(), place);
   for (int i = 0; i < 1000; ++i) ASSERT_EQ(Floats(&second)[i], 0.f);
+}
+
+/// Holds numbers backwards.
+class Reversed : public PackedContents {
+ public:
+  explicit Reversed(SyncedMemory* memory) {
+    const float* data = Floats(memory);
+    values_.assign(data, data + memory->size() / sizeof(float));
+    std::reverse(values_.begin(), values_.end());
+  }
+  void Unpack(void* host) const override {
+    std::reverse_copy(values_.begin(), values_.end(), static_cast<float*>(host));
+  }
+
+ private:
+  std::vector<float> values_;
+};
+
+/// 0, 1, 2, ... of which only the packed form is there.
+void FillPackedOnly(SyncedMemory* memory) {
+  FillIota(memory);
+  allow_packed_only(memory);
+  ASSERT_TRUE(keep_packed_only(memory, std::make_shared<Reversed>(memory)));
+  ASSERT_EQ(memory->held_bytes(), 0u);
+}
+
+TEST(PackedOnlyTest, ReadersGetTheContentsBackAndChangeNothing) {
+  SyncedMemory memory(40);
+  FillPackedOnly(&memory);
+  const std::uint64_t version = memory.version();
+  EXPECT_EQ(memory.head(), SyncedMemory::HEAD_AT_CPU);
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(Floats(&memory)[i], static_cast<float>(i));
+  EXPECT_EQ(memory.held_bytes(), 40u);
+  EXPECT_EQ(memory.version(), version);
+  const BlockedLayout layout{1, 10, 1, 8};
+  FillPackedOnly(&memory);
+  EXPECT_EQ(memory.blocked_data(layout)[9], 9.f);
+}
+
+TEST(PackedOnlyTest, WritersChangeTheContentsThereWere) {
+  SyncedMemory memory(40);
+  FillPackedOnly(&memory);
+  const std::uint64_t version = memory.version();
+  static_cast<float*>(memory.mutable_cpu_data())[3] = 33;
+  EXPECT_NE(memory.version(), version);
+  EXPECT_EQ(Floats(&memory)[3], 33.f);
+  EXPECT_EQ(Floats(&memory)[4], 4.f);
+  std::vector<float> mine(10, 7.f);
+  FillPackedOnly(&memory);
+  memory.set_cpu_data(mine.data());
+  EXPECT_EQ(Floats(&memory)[3], 7.f);
+}
+
+TEST(PackedOnlyTest, ABlockedResultReplacesThePackedForm) {
+  SyncedMemory memory(40);
+  FillPackedOnly(&memory);
+  const BlockedLayout layout{1, 10, 1, 8};
+  std::fill_n(memory.mutable_blocked_data(layout), layout.padded_count(), 0.f);
+  EXPECT_EQ(Floats(&memory)[3], 0.f);
+}
+
+TEST(PackedOnlyTest, WhatIsViewedForeignOrNotAllowedStays) {
+  SyncedMemory memory(40);
+  FillIota(&memory);
+  const float* data = Floats(&memory);
+  EXPECT_FALSE(keep_packed_only(&memory, std::make_shared<Reversed>(&memory)));
+  EXPECT_EQ(memory.held_bytes(), 40u);
+  allow_packed_only(&memory);
+  memory.AddView();
+  EXPECT_FALSE(keep_packed_only(&memory, std::make_shared<Reversed>(&memory)));
+  EXPECT_EQ(memory.cpu_data(), data);
+  memory.RemoveView();
+  std::vector<float> mine(10, 7.f);
+  memory.set_cpu_data(mine.data());
+  EXPECT_FALSE(keep_packed_only(&memory, std::make_shared<Reversed>(&memory)));
+  EXPECT_EQ(memory.cpu_data(), mine.data());
 }
 
 }  // namespace

@@ -44,7 +44,18 @@ inline memory wrap(const memory::desc& d, const void* data) {
 template <typename PrimitiveDesc>
 bool is_reference(const PrimitiveDesc& pd) {
   const char* name = pd.impl_info_str();
-  return std::strncmp(name, "ref", 3) == 0 || std::strncmp(name, "simple", 6) == 0;
+  return std::strncmp(name, "ref", 3) == 0 || std::strncmp(name, "simple", 6) == 0 ||
+         std::strncmp(name, "lrn_ref", 7) == 0;
+}
+
+/// True for a layout that holds the numbers themselves, in whatever order; Winograd's may
+/// hold transformed ones.
+inline bool is_reordered_only(const memory::desc& d) {
+#if DNNL_VERSION_MAJOR >= 3
+  return d.get_format_kind() == memory::format_kind::blocked;
+#else
+  return d.data.format_kind == dnnl_blocked && d.data.extra.flags == 0;
+#endif
 }
 
 /// Geometry and algorithm of one convolution, in oneDNN's terms (dilation 0 is dense).

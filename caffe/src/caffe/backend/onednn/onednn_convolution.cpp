@@ -52,7 +52,34 @@ void add_to(const float* from, std::int64_t count, float* to) {
   for_each_index(count, [from, to](std::int64_t i) { to[i] += from[i]; });
 }
 
+/// The blob may leave its only copy in `packed`: nobody else has its memory.
+void hand_over(const Blob<float>& blob, const std::shared_ptr<PackedWeights>& packed) {
+  const bool is_whole = blob.data()->size() == blob.count() * sizeof(float);
+  if (packed->is_exact() && is_whole && blob.data().use_count() == 1) {
+    keep_packed_only(blob.data().get(), packed);
+  }
+}
+
 }  // namespace
+
+PackedWeights::PackedWeights(const memory::desc& plain, const memory::desc& packed)
+    : plain_(plain), packed_(packed), is_exact_(is_reordered_only(packed)) {
+  buffer_.Need(packed.get_size());
+}
+
+void PackedWeights::Pack(const float* weights) {
+  memory from = wrap(plain_, weights);
+  memory to = wrap(packed_, buffer_.data());
+  dnnl::reorder(from, to).execute(thread_stream(), from, to);
+  thread_stream().wait();
+}
+
+void PackedWeights::Unpack(void* weights) const {
+  memory from = wrap(packed_, buffer_.data());
+  memory to = wrap(plain_, weights);
+  dnnl::reorder(from, to).execute(thread_stream(), from, to);
+  thread_stream().wait();
+}
 
 template <bool kTransposed>
 Convolution<kTransposed>::Convolution(const ConvShape& shape) : shape_(shape) {
@@ -184,13 +211,19 @@ const typename Convolution<kTransposed>::Packed& Convolution<kTransposed>::Pack(
     packed_.push_back(std::make_unique<Packed>());
     packed = packed_.back().get();
     packed->desc = wanted;
-    packed->weights.Need(wanted.get_size());
   }
+  const bool is_folded = epilogue.has_affine();
+  const auto finish = [&]() -> const Packed& {
+    if (!is_folded) hand_over(*parameters.weights, packed->weights);
+    packed->version = parameter_version(parameters, epilogue);
+    packed->is_current = true;
+    return *packed;
+  };
   const std::uint64_t version = parameter_version(parameters, epilogue);
-  if (packed->is_current && packed->version == version) return *packed;
+  if (packed->is_current && packed->version == version) return finish();
   FoldedParameters folded;
   const float* weights = parameters.weights->cpu_data();
-  if (epilogue.has_affine()) {
+  if (is_folded) {
     folded = fold_parameters(shape_, parameters, epilogue);
     weights = folded.weights.data();
     packed->bias = std::move(folded.bias);
@@ -200,13 +233,12 @@ const typename Convolution<kTransposed>::Packed& Convolution<kTransposed>::Pack(
   } else {
     packed->bias.clear();
   }
-  memory from = wrap(plain_weights(shape_), weights);
-  memory to = wrap(wanted, packed->weights.data());
-  dnnl::reorder(from, to).execute(thread_stream(), from, to);
-  thread_stream().wait();
-  packed->version = version;
-  packed->is_current = true;
-  return *packed;
+  // What a blob has taken over as its only copy stays as it is.
+  if (packed->weights == nullptr || packed->weights.use_count() > 1) {
+    packed->weights = std::make_shared<PackedWeights>(plain_weights(shape_), wanted);
+  }
+  packed->weights->Pack(weights);
+  return finish();
 }
 
 template <bool kTransposed>
@@ -240,7 +272,7 @@ void Convolution<kTransposed>::Forward(const Blob<float>& bottom,
   const memory::desc scratch_desc = variant.pd.scratchpad_desc();
   std::unordered_map<int, memory> arguments = {
       {DNNL_ARG_SRC, wrap(variant.pd.src_desc(), source)},
-      {DNNL_ARG_WEIGHTS, wrap(variant.pd.weights_desc(), packed.weights.data())},
+      {DNNL_ARG_WEIGHTS, wrap(variant.pd.weights_desc(), packed.weights->data())},
       {DNNL_ARG_DST, wrap(variant.pd.dst_desc(), destination)},
       {DNNL_ARG_SCRATCHPAD, wrap(scratch_desc, scratch_memory(scratch_desc.get_size()))}};
   if (with_bias) {
@@ -313,7 +345,7 @@ bool Convolution<kTransposed>::BackwardData(const Blob<float>& top,
   data_primitive_.execute(
       thread_stream(),
       {{DNNL_ARG_DIFF_DST, wrap(data_pd_->diff_dst_desc(), top_diff)},
-       {DNNL_ARG_WEIGHTS, wrap(data_pd_->weights_desc(), packed.weights.data())},
+       {DNNL_ARG_WEIGHTS, wrap(data_pd_->weights_desc(), packed.weights->data())},
        {DNNL_ARG_DIFF_SRC, wrap(data_pd_->diff_src_desc(), bottom_diff)},
        {DNNL_ARG_SCRATCHPAD,
         wrap(scratch_desc, scratch_memory(scratch_desc.get_size()))}});

@@ -8,10 +8,28 @@
 
 #include "caffe/backend/convolution.hpp"
 #include "caffe/backend/scratch.hpp"
+#include "caffe/packed_contents.hpp"
 #include "dnnl_compat.hpp"
 
 namespace caffe {
 namespace onednn {
+
+/// Weights in a primitive's own order.
+class PackedWeights : public PackedContents {
+ public:
+  PackedWeights(const memory::desc& plain, const memory::desc& packed);
+  void* data() const { return buffer_.data(); }
+  void Pack(const float* weights);
+  void Unpack(void* weights) const override;
+  /// Whether Unpack gives back every bit: the order differs from Caffe's and nothing else
+  /// (Winograd's weights may be transformed).
+  bool is_exact() const { return is_exact_; }
+
+ private:
+  memory::desc plain_, packed_;
+  bool is_exact_;
+  HostBuffer buffer_;
+};
 
 /// One shape; backward primitives are made when they are first asked for.
 template <bool kTransposed>
@@ -49,10 +67,10 @@ class Convolution : public ConvolutionKernel {
     AddendMode addend = AddendMode::kNone, asked_addend = AddendMode::kNone;
     bool with_bias = false, asked = false;
   };
-  /// Weights in a primitive's own order, and the folded bias.
+  /// Weights (with the epilogue's scale folded in), and the folded bias.
   struct Packed {
     memory::desc desc;
-    HostBuffer weights;
+    std::shared_ptr<PackedWeights> weights;  ///< the blob may hold it too
     std::vector<float> bias;
     std::uint64_t version = 0;
     bool is_current = false;
