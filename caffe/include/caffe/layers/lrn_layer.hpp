@@ -2,8 +2,10 @@
 #ifndef CAFFE_LRN_LAYER_HPP_
 #define CAFFE_LRN_LAYER_HPP_
 
+#include <memory>
 #include <vector>
 
+#include "caffe/backend/lrn.hpp"
 #include "caffe/backend/pooling.hpp"
 #include "caffe/blob.hpp"
 #include "caffe/layer.hpp"
@@ -54,9 +56,17 @@ class LRNLayer : public Layer<Dtype> {
     return this->layer_param_.lrn_param().norm_region() ==
            LRNParameter_NormRegion_ACROSS_CHANNELS;
   }
+  void ComputeScale(const Dtype* x);
   void ScaleAcross(const Dtype* x, Dtype* s) const;
   void ScaleWithin(const Dtype* x, Dtype* s);
   PoolShape Window() const;
+  /// The back-end's, or null: double, `engine: CAFFE`, or it has none for the shape.
+  LrnKernel* FastKernel();
+
+  LrnShape kernel_shape_;
+  std::unique_ptr<LrnKernel> kernel_;
+  bool kernel_is_chosen_ = false;
+  bool scale_is_stale_ = false;  ///< the kernel ran, which leaves no scale_
 };
 
 }  // namespace caffe

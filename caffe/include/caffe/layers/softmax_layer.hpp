@@ -2,8 +2,10 @@
 #ifndef CAFFE_SOFTMAX_LAYER_HPP_
 #define CAFFE_SOFTMAX_LAYER_HPP_
 
+#include <memory>
 #include <vector>
 
+#include "caffe/backend/softmax.hpp"
 #include "caffe/blob.hpp"
 #include "caffe/layer.hpp"
 #include "caffe/proto/caffe.pb.h"
@@ -31,6 +33,13 @@ class SoftmaxLayer : public Layer<Dtype> {
   int outer_num_ = 0;
   int inner_num_ = 0;
   int softmax_axis_ = 0;
+
+ private:
+  /// The back-end's, or null: double, `engine: CAFFE`, or there is none.
+  SoftmaxKernel* FastKernel();
+
+  bool kernel_is_chosen_ = false;
+  std::unique_ptr<SoftmaxKernel> kernel_;
 };
 
 }  // namespace caffe

@@ -88,16 +88,51 @@ void LRNLayer<Dtype>::ScaleWithin(const Dtype* x, Dtype* s) {
 }
 
 template <typename Dtype>
-void LRNLayer<Dtype>::Forward_cpu(const vector<Blob<Dtype>*>& bottom,
-                                  const vector<Blob<Dtype>*>& top) {
-  const Dtype* x = bottom[0]->cpu_data();
+void LRNLayer<Dtype>::ComputeScale(const Dtype* x) {
   Dtype* s = scale_.mutable_cpu_data();
-  Dtype* y = top[0]->mutable_cpu_data();
   if (Across()) {
     ScaleAcross(x, s);
   } else {
     ScaleWithin(x, s);
   }
+  scale_is_stale_ = false;
+}
+
+template <typename Dtype>
+LrnKernel* LRNLayer<Dtype>::FastKernel() {
+  LrnShape shape;
+  shape.num = num_;
+  shape.channels = channels_;
+  shape.height = height_;
+  shape.width = width_;
+  shape.across = Across();
+  shape.size = size_;
+  shape.alpha = static_cast<float>(alpha_);
+  shape.beta = static_cast<float>(beta_);
+  shape.k = static_cast<float>(k_);
+  if (kernel_is_chosen_ && shape == kernel_shape_) return kernel_.get();
+  kernel_is_chosen_ = true;
+  kernel_shape_ = shape;
+  const bool fast = std::is_same<Dtype, float>::value &&
+                    this->layer_param_.lrn_param().engine() != LRNParameter_Engine_CAFFE;
+  kernel_ = fast ? make_lrn_kernel(shape) : nullptr;
+  return kernel_.get();
+}
+
+template <typename Dtype>
+void LRNLayer<Dtype>::Forward_cpu(const vector<Blob<Dtype>*>& bottom,
+                                  const vector<Blob<Dtype>*>& top) {
+  if constexpr (std::is_same<Dtype, float>::value) {
+    if (LrnKernel* kernel = FastKernel()) {
+      kernel->Forward(*bottom[0], top[0]);
+      scale_is_stale_ = true;
+      return;
+    }
+  }
+  const Dtype* x = bottom[0]->cpu_data();
+  Dtype* y = top[0]->mutable_cpu_data();
+  ComputeScale(x);
+  const Dtype* s = scale_.cpu_data();
   caffe_powx(scale_.count(), s, -beta_, y);
   caffe_mul(scale_.count(), x, y, y);
 }
@@ -111,6 +146,7 @@ void LRNLayer<Dtype>::Backward_cpu(const vector<Blob<Dtype>*>& top,
   const Dtype* x = bottom[0]->cpu_data();
   const Dtype* y = top[0]->cpu_data();
   const Dtype* dy = top[0]->cpu_diff();
+  if (scale_is_stale_) ComputeScale(x);
   const Dtype* s = scale_.cpu_data();
   Dtype* dx = bottom[0]->mutable_cpu_diff();
   // dx = dy * s^-beta + x * factor * (sum over the windows that hold x of dy * y / s).

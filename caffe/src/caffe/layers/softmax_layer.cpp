@@ -40,10 +40,26 @@ void SoftmaxLayer<Dtype>::Reshape(const vector<Blob<Dtype>*>& bottom,
 }
 
 template <typename Dtype>
+SoftmaxKernel* SoftmaxLayer<Dtype>::FastKernel() {
+  if (!kernel_is_chosen_) {
+    kernel_is_chosen_ = true;
+    const bool fast =
+        std::is_same<Dtype, float>::value &&
+        this->layer_param_.softmax_param().engine() != SoftmaxParameter_Engine_CAFFE;
+    if (fast) kernel_ = make_softmax_kernel();
+  }
+  return kernel_.get();
+}
+
+template <typename Dtype>
 void SoftmaxLayer<Dtype>::Forward_cpu(const vector<Blob<Dtype>*>& bottom,
                                       const vector<Blob<Dtype>*>& top) {
   const std::int64_t classes = bottom[0]->shape(softmax_axis_), inner = inner_num_;
   if (bottom[0]->count() == 0) return;
+  if constexpr (std::is_same<Dtype, float>::value) {
+    SoftmaxKernel* kernel = FastKernel();
+    if (kernel != nullptr && kernel->Forward(*bottom[0], softmax_axis_, top[0])) return;
+  }
   const Dtype* from = bottom[0]->cpu_data();
   Dtype* to = top[0]->mutable_cpu_data();
   if (inner == 1) {  // the classes of one item lie side by side
