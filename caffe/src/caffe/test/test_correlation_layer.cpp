@@ -126,6 +126,43 @@ class CorrelationLayerTest : public MultiDeviceTest<TypeParam> {
     return result;
   }
 
+  // d sum(top * diff) / d (a, b), by the same loops as Reference.
+  std::pair<vector<double>, vector<double>> ReferenceDiffs() const {
+    const CorrelationParameter& p = param_.correlation_param();
+    const int pad = p.pad(), kernel = p.kernel_size(), most = p.max_displacement();
+    const int s1 = p.stride_1(), s2 = p.stride_2(), radius = most / s2;
+    const int columns = 2 * radius + 1;
+    const bool subtract = p.correlation_type() == CorrelationParameter::SUBTRACT;
+    vector<double> a_diff(a_.count(), 0.), b_diff(b_.count(), 0.);
+    const auto add = [&](const Blob<Dtype>& blob, int n, int c, int y, int x,
+                         double value, vector<double>* diff) {
+      y -= pad;
+      x -= pad;
+      if (y < 0 || x < 0 || y >= blob.height() || x >= blob.width()) return;
+      (*diff)[blob.offset(n, c, y, x)] += value;
+    };
+    for (int at = 0; at < top_.count(); ++at) {
+      const int x = at % top_.width(), y = at / top_.width() % top_.height();
+      const int q = at / (top_.width() * top_.height()) % top_.channels();
+      const int n = at / (top_.width() * top_.height() * top_.channels());
+      const double diff = top_.cpu_diff()[at] / (1. * kernel * kernel * a_.channels());
+      for (int window = 0; window < kernel * kernel; ++window) {
+        const int y1 = y * s1 + most + window / kernel;
+        const int x1 = x * s1 + most + window % kernel;
+        const int y2 = y1 + (q / columns - radius) * s2;
+        const int x2 = x1 + (q % columns - radius) * s2;
+        for (int c = 0; c < a_.channels(); ++c) {
+          const double a = Padded(a_, n, c, y1, x1, pad, pad);
+          const double b = Padded(b_, n, c, y2, x2, pad, pad);
+          const double sign = (a > b) - (a < b);
+          add(a_, n, c, y1, x1, diff * (subtract ? sign : b), &a_diff);
+          add(b_, n, c, y2, x2, diff * (subtract ? -sign : a), &b_diff);
+        }
+      }
+    }
+    return {a_diff, b_diff};
+  }
+
   vector<Dtype> Top() const { return copy_of(top_.cpu_data(), top_.count()); }
   vector<Dtype> Diff(const Blob<Dtype>& blob) const {
     return copy_of(blob.cpu_diff(), blob.count());
@@ -140,13 +177,14 @@ TYPED_TEST_SUITE(CorrelationLayerTest, TestDtypesAndDevices);
 
 const vector<Case>& cases() {
   static const vector<Case> all = {
-      {{2, 3, 5, 6}, 4, 1, 4, 1, 1},   {{1, 17, 6, 37}, 4, 1, 4, 1, 1},
-      {{1, 2, 9, 8}, 3, 3, 3, 2, 1},   {{1, 4, 7, 10}, 6, 1, 6, 2, 2},
-      {{3, 5, 11, 4}, 3, 1, 3, 1, 1},  {{1, 70, 13, 19}, 4, 1, 4, 1, 2},
-      {{1, 1, 1, 1}, 1, 1, 1, 1, 1},   {{1, 6, 1, 20}, 2, 1, 2, 1, 1},
-      {{1, 3, 20, 1}, 5, 1, 4, 3, 2},  {{1, 2, 8, 9}, 5, 3, 2, 1, 2},
-      {{1, 2, 12, 13}, 1, 5, 3, 3, 1}, {{2, 8, 9, 8}, 2, 3, 4, 1, 3},
-      {{1, 3, 9, 9}, 0, 1, 2, 1, 1},   {{1, 9, 10, 33}, 20, 1, 20, 1, 2}};
+      {{2, 3, 5, 6}, 4, 1, 4, 1, 1},    {{1, 17, 6, 37}, 4, 1, 4, 1, 1},
+      {{1, 2, 9, 8}, 3, 3, 3, 2, 1},    {{1, 4, 7, 10}, 6, 1, 6, 2, 2},
+      {{3, 5, 11, 4}, 3, 1, 3, 1, 1},   {{1, 70, 13, 19}, 4, 1, 4, 1, 2},
+      {{1, 1, 1, 1}, 1, 1, 1, 1, 1},    {{1, 6, 1, 20}, 2, 1, 2, 1, 1},
+      {{1, 3, 20, 1}, 5, 1, 4, 3, 2},   {{1, 2, 8, 9}, 5, 3, 2, 1, 2},
+      {{1, 2, 12, 13}, 1, 5, 3, 3, 1},  {{2, 8, 9, 8}, 2, 3, 4, 1, 3},
+      {{1, 3, 9, 9}, 0, 1, 2, 1, 1},    {{1, 9, 10, 33}, 20, 1, 20, 1, 2},
+      {{1, 200, 2, 19}, 4, 1, 4, 1, 1}, {{1, 130, 5, 9}, 3, 3, 3, 2, 1}};
   return all;
 }
 
@@ -163,7 +201,25 @@ TYPED_TEST(CorrelationLayerTest, FollowsTheFormula) {
       const vector<double> expected = this->Reference(false, &shape);
       SCOPED_TRACE(this->a_.shape_string());
       ASSERT_EQ(this->top_.shape(), shape);
-      expect_all_near(this->Top(), expected, 2e-6);
+      expect_all_near(this->Top(), expected, 5e-6);
+    }
+  }
+}
+
+TYPED_TEST(CorrelationLayerTest, TheDiffsFollowTheFormula) {
+  typedef typename TypeParam::Dtype Dtype;
+  for (const bool subtract : {false, true}) {
+    for (const Case& c : cases()) {
+      this->Settings(c, subtract);
+      CorrelationLayer<Dtype> layer(this->param_);
+      layer.SetUp(this->bottoms_, this->tops_);
+      layer.Forward(this->bottoms_, this->tops_);
+      fill_diff(&this->top_);
+      layer.Backward(this->tops_, {true, true}, this->bottoms_);
+      const auto expected = this->ReferenceDiffs();
+      SCOPED_TRACE(this->a_.shape_string());
+      expect_all_near(this->Diff(this->a_), expected.first, 5e-6);
+      expect_all_near(this->Diff(this->b_), expected.second, 5e-6);
     }
   }
 }
