@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 from dataclasses import asdict, dataclass
@@ -184,7 +185,9 @@ class Trainer:
         value = scores.J if kinds != {"flow"} else None
         if value is None and scores.EPE is not None and kinds == {"flow"}:
             value = -scores.EPE
-        if value is None or (self.state.best and value <= self.state.best["score"]):
+        if value is None or math.isnan(value):
+            return False
+        if self.state.best and value <= self.state.best["score"]:
             return False
         best = self.output / "best.caffemodel"
         shutil.copyfile(self.weights_file, best.with_name(".best.tmp"))
