@@ -22,7 +22,7 @@ def of_adam(shop: Workshop) -> Any:
     return shop.solver("type: 'SGD' momentum: 0.9").restore(stem + ".solverstate")
 
 
-NAN = ("Iteration 2", "'y'", "'ip'", "nan")  # the first blob that is not finite
+NAN = ("Iteration 2", "'ip'", "nan")  # the layer whose weight or top is the first not finite
 SOLVERS = [
     Case("a loss that is not a number", nan_loss, caffe.Error, NAN),
     Case("unknown solver", lambda shop: shop.solver("type: 'Adm'"), ValueError, ("Adm", "Adam")),
