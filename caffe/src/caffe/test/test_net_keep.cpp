@@ -112,6 +112,25 @@ TEST(KeepTest, ATrainNetWithKeepHasTheSameGradients) {
   }
 }
 
+TEST(KeepTest, ABackwardRangeThatCutsAGroupStopsThere) {
+  const string text =
+      kInput + Conv("a", "x", "a", 10) + ReLU("r", "a") + Conv("b", "a", "b", 4) +
+      LayerText("Power", "loss", "b", "loss", "power_param { power: 2 } loss_weight: 1");
+  NetParameter param = net_param(text, TRAIN);
+  param.add_keep("b");
+  FloatNet net(param);
+  FillParams(&net, 5);
+  fill_random(net.input_blobs()[0], 3);
+  const int count = static_cast<int>(net.layers().size());
+  for (const int end : {2, 1}) {  // the activation, and the convolution before it
+    ASSERT_EQ(net.layer_names()[1], "a");
+    net.ClearParamDiffs();
+    net.Forward();
+    net.BackwardFromTo(count - 1, end);
+    EXPECT_EQ(net.params()[0]->asum_diff() > 0, end == 1);
+  }
+}
+
 TEST(KeepTest, PlanOffReadsEverything) {
   const PlanOff off;
   const auto net = Make<float>(kResidual, "c");

@@ -291,6 +291,16 @@ TEST(FusionTest, TrainNetsAndForcedBackwardHaveNoGroups) {
   EXPECT_EQ(FloatNet(param).num_groups(), 0);
 }
 
+TEST(FusionTest, ALossOfALayerInPlaceCounts) {
+  const string text = kInput + Conv("a", "x", "a", 10) +
+                      LayerText("ReLU", "r", "a", "a", "loss_weight: 1");
+  float plain = 0, fused = 0;
+  MakeUnfused<float>(text)->Forward(&plain);
+  Make<float>(text)->Forward(&fused);
+  EXPECT_GT(plain, 0);
+  EXPECT_NEAR(fused, plain, 1e-5 * plain);
+}
+
 TEST(FusionTest, TheSamePassTwiceIsBitEqual) {
   const auto net = Make<float>(kResidual);
   const vector<float> first = values_of(*net->Forward()[0]);

@@ -56,6 +56,8 @@ TEST(LearningRateTest, CosineWarmsUpAndFallsToItsShareOfTheRate) {
   EXPECT_NEAR(solver.At(0), 0.1 * 1 / 5, 1e-8);
   EXPECT_NEAR(solver.At(3), 0.1 * 4 / 5, 1e-8);
   EXPECT_NEAR(solver.At(4), 0.1, 1e-8);
+  const double behind_warm_up = (1 + std::cos(std::acos(-1.) / 20)) / 2;
+  EXPECT_NEAR(solver.At(5), 0.1 * (0.01 + 0.99 * behind_warm_up), 1e-8);
   EXPECT_NEAR(solver.At(14), 0.1 * (1 + 0.01) / 2, 1e-8);
   EXPECT_NEAR(solver.At(24), 0.001, 1e-8);
   EXPECT_NEAR(solver.At(100), 0.001, 1e-8);
