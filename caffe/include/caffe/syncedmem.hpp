@@ -12,6 +12,8 @@
 
 namespace caffe {
 
+class PackedContents;
+
 /// Host memory for code that asks for it by BVLC's names; zeroed, aligned to 64 bytes.
 void CaffeMallocHost(void** ptr, size_t size, bool* use_cuda);
 void CaffeFreeHost(void* ptr, bool use_cuda);
@@ -74,8 +76,19 @@ class SyncedMemory {
   bool released() const { return released_name_ != nullptr; }
   /// The memory is about to be written again: from now on it may be asked for.
   void Reclaim() { released_name_.reset(); }
-  /// Bytes held on the host, in all forms.
+  /// Bytes held on the host, in all forms but a packed one.
   size_t held_bytes() const;
+
+  /// Lets an operator hold the only copy (weights of a `keep` net): what cpu_data gave is
+  /// then valid until the next pass only, as with the net's other blobs.
+  void AllowPackedOnly() { packed_only_allowed_ = true; }
+  bool packed_only_allowed() const { return packed_only_allowed_; }
+  /// Gives the row-major form back to the system; the next access restores it from
+  /// `packed`, which must hold the present contents. The version changes, since kernels
+  /// may read the memory anew. False, and nothing is done, where that is not allowed,
+  /// where there is no row-major form, while a view is alive, and for foreign memory.
+  /// Nobody may be reading the memory in another thread.
+  bool KeepPackedOnly(shared_ptr<const PackedContents> packed);
 
  private:
   struct Buffer {
@@ -100,6 +113,8 @@ class SyncedMemory {
   std::atomic<std::uint64_t> version_;
   shared_ptr<Arena> arena_;
   shared_ptr<const string> released_name_;
+  shared_ptr<const PackedContents> packed_;  ///< where neither form is valid
+  bool packed_only_allowed_ = false;
   std::mutex mutex_;
 
   DISABLE_COPY_AND_ASSIGN(SyncedMemory);

@@ -2,7 +2,6 @@
 #include "caffe/syncedmem.hpp"
 
 #include <cstring>
-#include <unordered_map>
 
 #include "caffe/packed_contents.hpp"
 
@@ -15,61 +14,7 @@ std::uint64_t NextVersion() {
   return ++counter;
 }
 
-/// The memories that may be held packed only, with what holds them now (or null). Beside
-/// the class, because of a net's many memories few have it.
-class PackedTable {
- public:
-  void Allow(const SyncedMemory* memory) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    entries_.emplace(memory, nullptr);
-  }
-  bool Allowed(const SyncedMemory* memory) const {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    return entries_.count(memory) > 0;
-  }
-  shared_ptr<const PackedContents> Find(const SyncedMemory* memory) const {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    const auto entry = entries_.find(memory);
-    return entry != entries_.end() ? entry->second : nullptr;
-  }
-  /// For memory that is in the table; what it held is freed after the lock.
-  void Set(const SyncedMemory* memory, shared_ptr<const PackedContents> packed) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    const auto entry = entries_.find(memory);
-    if (entry != entries_.end()) entry->second.swap(packed);
-  }
-  void Erase(const SyncedMemory* memory) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    entries_.erase(memory);
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::unordered_map<const SyncedMemory*, shared_ptr<const PackedContents>> entries_;
-};
-
-PackedTable& packed_table() {
-  static PackedTable table;
-  return table;
-}
-
 }  // namespace
-
-void allow_packed_only(SyncedMemory* memory) { packed_table().Allow(memory); }
-
-bool packed_only_allowed(const SyncedMemory& memory) {
-  return packed_table().Allowed(&memory);
-}
-
-bool keep_packed_only(SyncedMemory* memory, shared_ptr<const PackedContents> packed) {
-  if (!packed_table().Allowed(memory) || memory->has_views()) return false;
-  if (memory->held_bytes() == 0 || memory->head_is_blocked()) return false;
-  packed_table().Set(memory, std::move(packed));
-  memory->Release(nullptr);
-  if (memory->held_bytes() == 0) return true;
-  packed_table().Set(memory, nullptr);  // a view has come in between
-  return false;
-}
 
 void CaffeMallocHost(void** ptr, size_t size, bool* use_cuda) {
   *use_cuda = false;
@@ -81,12 +26,9 @@ void CaffeMallocHost(void** ptr, size_t size, bool* use_cuda) {
 void CaffeFreeHost(void* ptr, bool) { std::free(ptr); }
 
 SyncedMemory::SyncedMemory() : SyncedMemory(0) {}
-SyncedMemory::SyncedMemory(size_t size) : size_(size), version_(NextVersion()) {
-  packed_table();  // made before the first memory, it outlives the last
-}
+SyncedMemory::SyncedMemory(size_t size) : size_(size), version_(NextVersion()) {}
 
 SyncedMemory::~SyncedMemory() {
-  packed_table().Erase(this);
   Free(&host_);
   Free(&blocked_);
 }
@@ -114,7 +56,7 @@ void SyncedMemory::Free(Buffer* buffer) {
 void SyncedMemory::Touch() {
   version_ = NextVersion();
   released_name_.reset();
-  packed_table().Set(this, nullptr);
+  packed_.reset();
 }
 
 void SyncedMemory::CheckNotReleased() const {
@@ -139,9 +81,9 @@ void SyncedMemory::EnsureHostValid() {
   if (blocked_valid_) {
     reorder_to_plain(layout_, static_cast<const float*>(blocked_.data),
                      static_cast<float*>(host_.data));
-  } else if (const auto packed = packed_table().Find(this)) {
-    packed->Unpack(host_.data);
-    packed_table().Set(this, nullptr);
+  } else if (packed_) {
+    packed_->Unpack(host_.data);
+    packed_.reset();
   }
   host_valid_ = true;
 }
@@ -211,8 +153,7 @@ float* SyncedMemory::update_blocked_data(const BlockedLayout& layout) {
 }
 
 SyncedMemory::SyncedHead SyncedMemory::head() const {
-  const bool is_there = host_valid_ || blocked_valid_ || packed_table().Find(this);
-  return is_there ? HEAD_AT_CPU : UNINITIALIZED;
+  return host_valid_ || blocked_valid_ || packed_ ? HEAD_AT_CPU : UNINITIALIZED;
 }
 
 std::uint64_t SyncedMemory::version() {
@@ -223,13 +164,25 @@ std::uint64_t SyncedMemory::version() {
 void SyncedMemory::Release(const shared_ptr<const string>& blob_name) {
   std::lock_guard<std::mutex> lock(mutex_);
   if (has_views()) return;
-  if ((host_.data != nullptr && !host_.owned))
+  if (host_.data != nullptr && !host_.owned)
     return;  // foreign memory is not ours to give
   Free(&host_);
   Free(&blocked_);
   host_valid_ = blocked_valid_ = false;
   version_ = NextVersion();
+  packed_.reset();
   released_name_ = blob_name;
+}
+
+bool SyncedMemory::KeepPackedOnly(shared_ptr<const PackedContents> packed) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (!packed_only_allowed_ || has_views() || !host_valid_ || !host_.owned) return false;
+  Free(&host_);
+  Free(&blocked_);
+  host_valid_ = blocked_valid_ = false;
+  version_ = NextVersion();
+  packed_ = std::move(packed);
+  return true;
 }
 
 size_t SyncedMemory::held_bytes() const {

@@ -8,8 +8,6 @@
 #include <new>
 #include <set>
 
-#include "caffe/packed_contents.hpp"
-
 namespace caffe {
 
 namespace {
@@ -55,7 +53,7 @@ NetPlan<Dtype>::NetPlan(Net<Dtype>* net) : net_(net) {
     // Training writes its weights in every iteration; only a TEST net gains.
     if (net->phase() == TEST) {
       for (const auto& layer : net->layers()) {
-        for (const auto& blob : layer->blobs()) allow_packed_only(blob->data().get());
+        for (const auto& blob : layer->blobs()) blob->data()->AllowPackedOnly();
       }
     }
   }

@@ -347,8 +347,8 @@ class Reversed : public PackedContents {
 /// 0, 1, 2, ... of which only the packed form is there.
 void FillPackedOnly(SyncedMemory* memory) {
   FillIota(memory);
-  allow_packed_only(memory);
-  ASSERT_TRUE(keep_packed_only(memory, std::make_shared<Reversed>(memory)));
+  memory->AllowPackedOnly();
+  ASSERT_TRUE(memory->KeepPackedOnly(std::make_shared<Reversed>(memory)));
   ASSERT_EQ(memory->held_bytes(), 0u);
 }
 
@@ -391,16 +391,16 @@ TEST(PackedOnlyTest, WhatIsViewedForeignOrNotAllowedStays) {
   SyncedMemory memory(40);
   FillIota(&memory);
   const float* data = Floats(&memory);
-  EXPECT_FALSE(keep_packed_only(&memory, std::make_shared<Reversed>(&memory)));
+  EXPECT_FALSE(memory.KeepPackedOnly(std::make_shared<Reversed>(&memory)));
   EXPECT_EQ(memory.held_bytes(), 40u);
-  allow_packed_only(&memory);
+  memory.AllowPackedOnly();
   memory.AddView();
-  EXPECT_FALSE(keep_packed_only(&memory, std::make_shared<Reversed>(&memory)));
+  EXPECT_FALSE(memory.KeepPackedOnly(std::make_shared<Reversed>(&memory)));
   EXPECT_EQ(memory.cpu_data(), data);
   memory.RemoveView();
   std::vector<float> mine(10, 7.f);
   memory.set_cpu_data(mine.data());
-  EXPECT_FALSE(keep_packed_only(&memory, std::make_shared<Reversed>(&memory)));
+  EXPECT_FALSE(memory.KeepPackedOnly(std::make_shared<Reversed>(&memory)));
   EXPECT_EQ(memory.cpu_data(), mine.data());
 }
 

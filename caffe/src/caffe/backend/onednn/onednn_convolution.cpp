@@ -56,7 +56,7 @@ void add_to(const float* from, std::int64_t count, float* to) {
 void hand_over(const Blob<float>& blob, const std::shared_ptr<PackedWeights>& packed) {
   const bool is_whole = blob.data()->size() == blob.count() * sizeof(float);
   if (packed->is_exact() && is_whole && blob.data().use_count() == 1) {
-    keep_packed_only(blob.data().get(), packed);
+    blob.data()->KeepPackedOnly(packed);
   }
 }
 
