@@ -67,10 +67,8 @@ def test_a_full_disk_leaves_the_old_snapshot_and_the_training_goes_on(
     wide = TRAINED.replace("dim: 3 }", "dim: 3000 }")  # weights of 24 kB, as much of history
     solver = workshop.solver(f"snapshot_format: {form} momentum: 0.9", net=wide, name="disk")
     text = Path(workshop.folder / "disk_solver.prototxt").read_text()
-    text = text.replace(str(workshop.folder / "disk'"), str(small_disk / "s'"))
-    solver = caffe.get_solver(
-        workshop.file(text.replace(f"{workshop.folder}/disk'", f"{small_disk}/s'"), "d.prototxt")
-    )
+    text = text.replace(f"{workshop.folder}/disk'", f"{small_disk}/s'")
+    solver = caffe.get_solver(workshop.file(text, "d.prototxt"))
     solver.step(1)
     solver.snapshot()
     before = {path.name: path.read_bytes() for path in small_disk.iterdir()}
