@@ -9,12 +9,13 @@ tells whether any are.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
 import numpy as np
 
-from segflow.inference.first_frame import TrainingView, ViewSpec, turned
+from segflow.inference.first_frame import FirstFrame, TrainingView, ViewSpec, turned
 from segflow.synthesis.augment import network_frames
 from segflow.synthesis.remap import cut_view
 
@@ -95,6 +96,33 @@ class LaterFrames:
         return TrainingView(first, second, np.ascontiguousarray(label), weight)
 
 
+class OnlineSamples:
+    """What is learnt from: views of the first frame, and of later ones that get lost."""
+
+    def __init__(self, first: FirstFrame, later: LaterFrames, first_similarity: float):
+        self.first = first
+        self.later = later
+        self._first_similarity = first_similarity
+        self._is_trusted: bool | None = None
+
+    @property
+    def used(self) -> int:
+        """The number of later frames in use."""
+        return len(self.later.lost)
+
+    def review(self, similarities: list[float]) -> None:
+        """Take up later frames that are lost; the first time tells whether they are trusted."""
+        if self._is_trusted is None and similarities:
+            self._is_trusted = are_trusted(self._first_similarity, float(np.mean(similarities)))
+        if self._is_trusted:
+            self.later.find_lost(similarities)
+
+    def view(self, iteration: int) -> TrainingView:
+        if self.used and iteration % 2:
+            return self.later.view(iteration // 2)
+        return self.first.view(iteration)
+
+
 def spread(items: Iterable[Item], count: int) -> list[Item]:
     """`count` to 2 x `count` items (fewer of fewer), evenly spread over all of them.
 
@@ -119,7 +147,9 @@ def pairs_of(frames: Iterable[np.ndarray]) -> Iterator[Pair]:
         last = frame
 
 
-def region_similarity(first: np.ndarray, second: np.ndarray) -> float:
-    """J of two masks (h, w) of booleans; 1 of two empty ones."""
-    union = np.count_nonzero(first | second)
-    return float(np.count_nonzero(first & second) / union) if union else 1.0
+def in_time(frames: Iterable[np.ndarray], until: float) -> Iterator[np.ndarray]:
+    """The frames that come before a time of time.monotonic()."""
+    for frame in frames:
+        if time.monotonic() > until:
+            return
+        yield frame

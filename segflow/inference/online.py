@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,8 @@ import caffe
 from segflow.errors import DataError, UsageError
 from segflow.inference import later_frames, networks, passes
 from segflow.inference.first_frame import FirstFrame, TrainingView, ViewSpec, check_first_mask
-from segflow.inference.later_frames import LaterFrames, Pair, region_similarity
+from segflow.inference.later_frames import LaterFrames, OnlineSamples, Pair
+from segflow.metrics.region import region_similarity
 from segflow.synthesis.augment import network_frames
 
 Weights = dict[str, list[np.ndarray]]
@@ -144,7 +145,9 @@ class OnlineFineTuner:
         frames = [frame] if next_frame is None else [frame, next_frame]
         source = FirstFrame(frames, mask, size, self.spec.views, self.spec.seed)
         first_similarity = region_similarity(*self._masks(source.plain()))
-        samples = _Samples(source, self._later_frames(later, source, started), first_similarity)
+        samples = OnlineSamples(
+            source, self._later_frames(later, source, started), first_similarity
+        )
         held_back = source.held_back(self.spec.held_back)
         given = self._copy_weights()
         best = before = self._score(held_back)
@@ -186,7 +189,7 @@ class OnlineFineTuner:
         if not self.spec.later:
             return found
         until = started + (self.spec.seconds or float("inf")) / 5
-        small = (passes.resize(frame, source.size) for frame in _in_time(frames, until))
+        small = (passes.resize(frame, source.size) for frame in later_frames.in_time(frames, until))
         for pair in later_frames.spread(later_frames.pairs_of(small), self.spec.later):
             found.add(pair, self._probability(pair, source), source.plain().label)
         return found
@@ -270,35 +273,6 @@ class OnlineFineTuner:
                 blob.data[...] = array
 
 
-class _Samples:
-    """What is learnt from: views of the first frame, and of later ones that get lost."""
-
-    def __init__(self, first: FirstFrame, later: LaterFrames, first_similarity: float):
-        self.first = first
-        self.later = later
-        self._first_similarity = first_similarity
-        self._is_trusted: bool | None = None
-
-    @property
-    def used(self) -> int:
-        """The number of later frames in use."""
-        return len(self.later.lost)
-
-    def review(self, similarities: list[float]) -> None:
-        """Take up later frames that are lost; the first time tells whether they are trusted."""
-        if self._is_trusted is None and similarities:
-            self._is_trusted = later_frames.are_trusted(
-                self._first_similarity, float(np.mean(similarities))
-            )
-        if self._is_trusted:
-            self.later.find_lost(similarities)
-
-    def view(self, iteration: int) -> TrainingView:
-        if self.used and iteration % 2:
-            return self.later.view(iteration // 2)
-        return self.first.view(iteration)
-
-
 def between(given: Weights, tuned: Weights, share: float) -> Weights:
     """The weights that lie `share` of the way from the given to the tuned ones."""
     return {
@@ -308,14 +282,6 @@ def between(given: Weights, tuned: Weights, share: float) -> Weights:
         ]
         for name, arrays in tuned.items()
     }
-
-
-def _in_time(frames: Iterable[np.ndarray], until: float) -> Iterator[np.ndarray]:
-    """The frames that come before a time of time.monotonic()."""
-    for frame in frames:
-        if time.monotonic() > until:
-            return
-        yield frame
 
 
 def balanced_weight(label: np.ndarray) -> np.ndarray:
