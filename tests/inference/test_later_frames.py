@@ -9,7 +9,6 @@ from segflow.inference.later_frames import (
     LaterFrames,
     are_trusted,
     pairs_of,
-    region_similarity,
     spread,
 )
 
@@ -133,10 +132,3 @@ def test_a_stream_is_kept_no_longer_than_needed():
 def test_pairs_are_of_neighbours():
     assert list(pairs_of(iter("abc"))) == [("a", "b"), ("b", "c")]
     assert list(pairs_of(iter("a"))) == []
-
-
-def test_region_similarity_is_intersection_over_union():
-    first, second = np.zeros((2, 4), bool), np.zeros((2, 4), bool)
-    assert region_similarity(first, second) == 1
-    first[0, :3] = second[0, 1:] = True
-    assert region_similarity(first, second) == pytest.approx(2 / 4)
