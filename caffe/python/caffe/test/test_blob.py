@@ -159,6 +159,22 @@ def test_weights_that_a_keep_net_packs_are_seen_written_and_saved(prototxt, tmp_
     np.testing.assert_array_equal(other.params["conv"][0].data, weights)
 
 
+@pytest.mark.parametrize("keep", [["y"], None])
+@pytest.mark.parametrize("written", ["weights", "input"])
+def test_what_a_view_wrote_after_a_pass_counts_when_it_is_gone(prototxt, keep, written):
+    net, other = (caffe.Net(prototxt(WIDE), caffe.TEST, keep=k) for k in (keep, None))
+    image = np.random.randn(1, 16, 8, 8)
+    other.blobs["x"].data[...] = net.blobs["x"].data[...] = image
+    other.params["conv"][0].data[...] = net.params["conv"][0].data
+    view = net.params["conv"][0].data if written == "weights" else net.blobs["x"].data
+    net.forward()
+    view[...] = np.random.randn(*view.shape)
+    (other.params["conv"][0] if written == "weights" else other.blobs["x"]).data[...] = view
+    del view
+    wanted = other.forward()["y"]
+    np.testing.assert_allclose(net.forward()["y"], wanted, rtol=1e-4, atol=1e-4)
+
+
 def test_a_live_view_of_an_output_shows_every_pass(net):
     output = net.blobs["y"].data
     image = np.random.randn(1, 2, 4, 4)

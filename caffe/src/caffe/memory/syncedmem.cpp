@@ -86,6 +86,7 @@ void SyncedMemory::EnsureHostValid() {
     packed_.reset();
   }
   host_valid_ = true;
+  if (has_views()) blocked_valid_ = false;  // whoever writes through a view tells nobody
 }
 
 const void* SyncedMemory::cpu_data() {
@@ -130,7 +131,8 @@ const float* SyncedMemory::blocked_data(const BlockedLayout& layout) {
   layout_ = layout;
   reorder_to_blocked(layout, static_cast<const float*>(host_.data),
                      static_cast<float*>(blocked_.data));
-  blocked_valid_ = true;
+  blocked_valid_ =
+      !has_views();  // what a view changes is not to be missed when it is gone
   return static_cast<const float*>(blocked_.data);
 }
 
@@ -147,6 +149,7 @@ float* SyncedMemory::mutable_blocked_data(const BlockedLayout& layout) {
 
 float* SyncedMemory::update_blocked_data(const BlockedLayout& layout) {
   blocked_data(layout);
+  blocked_valid_ = true;
   host_valid_ = false;
   Touch();
   return static_cast<float*>(blocked_.data);
@@ -157,8 +160,10 @@ SyncedMemory::SyncedHead SyncedMemory::head() const {
 }
 
 std::uint64_t SyncedMemory::version() {
-  if (has_views()) version_ = NextVersion();
-  return version_;
+  if (!has_views()) return version_;
+  const std::uint64_t now = NextVersion();
+  version_ = NextVersion();  // what a view changes counts even if it is gone by then
+  return now;
 }
 
 void SyncedMemory::Release(const shared_ptr<const string>& blob_name) {
@@ -176,10 +181,17 @@ void SyncedMemory::Release(const shared_ptr<const string>& blob_name) {
 
 bool SyncedMemory::KeepPackedOnly(shared_ptr<const PackedContents> packed) {
   std::lock_guard<std::mutex> lock(mutex_);
-  if (!packed_only_allowed_ || has_views() || !host_valid_ || !host_.owned) return false;
+  if (!packed_only_allowed_ || !host_valid_ || !host_.owned) return false;
+  // First closed, then asked: a view that another thread takes now either is seen here or
+  // waits for the lock.
+  host_valid_ = false;
+  if (has_views()) {
+    host_valid_ = true;
+    return false;
+  }
+  blocked_valid_ = false;
   Free(&host_);
   Free(&blocked_);
-  host_valid_ = blocked_valid_ = false;
   version_ = NextVersion();
   packed_ = std::move(packed);
   return true;

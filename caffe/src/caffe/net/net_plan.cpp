@@ -356,6 +356,9 @@ void NetPlan<Dtype>::FindLastUses() {
   for (const Blob<Dtype>* blob : net_->input_blobs()) immortal.insert(blob->data().get());
   for (const Blob<Dtype>* blob : net_->output_blobs())
     immortal.insert(blob->data().get());
+  for (const auto& param : net_->params()) {  // a Parameter layer's top is its parameter
+    immortal.insert(param->data().get());
+  }
   // What backward may read lives until the backward of the first layer that touched it.
   const bool trains = net_->phase() == TRAIN;
   std::map<const SyncedMemory*, int> first_use, last_use;

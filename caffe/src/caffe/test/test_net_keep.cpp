@@ -47,6 +47,21 @@ TEST(KeepTest, BlobsThatShareMemoryLiveAsLongAsTheLast) {
   }
 }
 
+TEST(KeepTest, TheTopOfAParameterLayerStaysItIsTheParameter) {
+  const string text = Input("x", 1, 4, 8, 8) +
+                      "layer { name: 'p' type: 'Parameter' top: 'p' parameter_param { "
+                      "shape { dim: 1 dim: 4 dim: 8 dim: 8 } } } " +
+                      Sum("s", "x", "p") + Conv("c", "s", "c", 3) +
+                      Conv("d", "c", "d", 3);
+  const auto net = Make<float>(text, "x");
+  const auto wanted = values_of(*net->params()[0]);
+  net->Forward();
+  const auto first = values_of(*net->output_blobs()[0]);
+  net->Forward();
+  EXPECT_EQ(values_of(*net->output_blobs()[0]), first);
+  EXPECT_EQ(values_of(*net->params()[0]), wanted);
+}
+
 /// Sums what all blobs hold after each layer.
 class PeakMeter : public Net<float>::Callback {
  public:

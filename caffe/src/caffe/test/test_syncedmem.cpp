@@ -258,6 +258,32 @@ TEST(ViewTest, WhileAViewIsAliveHostWritesReachReadersOfTheBlockedForm) {
   EXPECT_EQ(memory.version(), memory.version());
 }
 
+TEST(ViewTest, WhatAViewWroteAfterAReadCountsWhenTheViewIsGone) {
+  const BlockedLayout layout{1, 3, 4, 8};
+  const size_t at = BlockedIndex(layout, 0, 1, 1);
+  for (const bool result_is_blocked : {false, true}) {
+    SyncedMemory memory(layout.count() * sizeof(float));
+    float* view = static_cast<float*>(memory.mutable_cpu_data());
+    memory.AddView();
+    if (result_is_blocked) {
+      std::fill_n(memory.mutable_blocked_data(layout), layout.padded_count(), 1.f);
+      memory.SyncViews();
+    } else {
+      memory.blocked_data(layout);
+    }
+    const std::uint64_t seen = memory.version();
+    view[5] = 9.f;
+    memory.RemoveView();
+    EXPECT_GT(memory.version(), seen);  // sums of versions must not come back either
+    EXPECT_EQ(memory.blocked_data(layout)[at], 9.f);
+    EXPECT_EQ(Floats(&memory)[5], 9.f);
+    memory.AddView();
+    memory.update_blocked_data(layout)[at] = 10.f;
+    memory.RemoveView();
+    EXPECT_EQ(Floats(&memory)[5], 10.f);
+  }
+}
+
 TEST(ViewTest, ABlockedResultIsWrittenBackForAView) {
   const BlockedLayout layout{1, 3, 4, 8};
   SyncedMemory memory(layout.count() * sizeof(float));
