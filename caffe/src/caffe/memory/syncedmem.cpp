@@ -9,9 +9,12 @@ namespace caffe {
 
 namespace {
 
+/// Never the same twice; scattered, since sums of versions must not come back either.
 std::uint64_t NextVersion() {
   static std::atomic<std::uint64_t> counter{0};
-  return ++counter;
+  std::uint64_t version = ++counter * 0x9e3779b97f4a7c15ull;
+  version = (version ^ version >> 32) * 0xd6e8feb86659fd93ull;
+  return version ^ version >> 29;
 }
 
 }  // namespace
@@ -160,10 +163,8 @@ SyncedMemory::SyncedHead SyncedMemory::head() const {
 }
 
 std::uint64_t SyncedMemory::version() {
-  if (!has_views()) return version_;
-  const std::uint64_t now = NextVersion();
-  version_ = NextVersion();  // what a view changes counts even if it is gone by then
-  return now;
+  // Kept nowhere: what a view changes counts even if it is gone at the next call.
+  return has_views() ? NextVersion() : version_.load();
 }
 
 void SyncedMemory::Release(const shared_ptr<const string>& blob_name) {
