@@ -7,6 +7,7 @@ number in `read_labels`). Masks on disk may be 1-bit, grey (0/255 or object numb
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image
 
@@ -79,10 +80,17 @@ def write_mask(path: str | Path, mask: np.ndarray) -> None:
 def write_image(path: str | Path, image: np.ndarray) -> None:
     """Write (H, W, 3) uint8 RGB; the suffix of the path chooses the format.
 
-    PNG is packed lightly: pictures for people are written once a frame, and speed counts.
+    Pictures for people are written once a frame, and speed counts: OpenCV packs PNG in half of
+    Pillow's time.
     """
-    # Formats other than PNG ignore the level.
-    Image.fromarray(np.ascontiguousarray(image)).save(path, compress_level=1)
+    if Path(path).suffix.lower() == ".png":
+        Path(path).write_bytes(_png(image))
+    else:
+        Image.fromarray(np.ascontiguousarray(image)).save(path)
+
+
+def _png(image: np.ndarray) -> bytes:
+    return cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes()
 
 
 def _decode(path: str | Path) -> Image.Image:

@@ -105,7 +105,7 @@ class VideoWriter:
         stream.height = image.shape[0] + image.shape[0] % 2
         stream.pix_fmt = "yuv420p"
         if stream.codec.name == "libx264":
-            stream.options = {"crf": "20", "preset": "veryfast"}
+            stream.options = {"crf": "20", "preset": "superfast"}
         return _Output(container, stream, image.shape)
 
     def _discard(self) -> None:
