@@ -1,5 +1,7 @@
 """What the data layers that hand out training samples have in common."""
 
+from collections.abc import Callable
+
 import caffe
 from segflow.samples.feed import SampleFeed
 
@@ -7,11 +9,8 @@ from segflow.samples.feed import SampleFeed
 class SampleFeedLayer(caffe.Layer):
     """A data layer whose tops a SampleFeed fills; a subclass says which one in `open_feed`."""
 
+    open_feed: Callable[..., SampleFeed]  # of the subclass: the feed that its param_str asks for
     _feed: SampleFeed
-
-    def open_feed(self) -> SampleFeed:
-        """The feed that the layer's param_str asks for."""
-        raise NotImplementedError
 
     def setup(self, bottom, top):
         self._feed = self.open_feed()
