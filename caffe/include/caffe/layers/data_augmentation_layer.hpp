@@ -1,4 +1,5 @@
-// DataAugmentation: the mean subtraction and centre crop that the flow nets begin with.
+// DataAugmentation: random geometry and colour of images, and the mean subtraction that
+// the flow nets begin with.
 #ifndef CAFFE_DATA_AUGMENTATION_LAYER_HPP_
 #define CAFFE_DATA_AUGMENTATION_LAYER_HPP_
 
@@ -7,25 +8,39 @@
 #include "caffe/backend/resample.hpp"
 #include "caffe/blob.hpp"
 #include "caffe/layer.hpp"
+#include "caffe/layers/augmentation_coefficients.hpp"
+#include "caffe/layers/augmentation_colour.hpp"
+#include "caffe/layers/augmentation_draw.hpp"
 
 namespace caffe {
 
-/// Bottom (N, C, H, W); top 0 (N, C, crop_height, crop_width), or like the bottom where
-/// no crop is given; top 1, if there, (N, 42, 1, 1): the coefficients of "unchanged",
-/// zeros.
+/// Bottom 0 (N, C, H, W), bottom 1 (optional) (N, 42, 1, 1): coefficients to use. Top 0
+/// (N, C, crop_height, crop_width), or like the bottom where no crop is given; top 1,
+/// if there, (N, 42, 1, 1): the coefficients that were used.
 ///
-/// With a crop pixel (x, y) is fetched at X = min(x + (W - cw) / 2, W - 1.05), Y
-/// likewise, by bilinear interpolation: the last column and row are blended even where
-/// nothing is cropped, and odd margins interpolate (published weights have seen it so).
+/// With a crop, and only then, each item is augmented. Its coefficients are bottom 1's;
+/// or they are drawn, in TRAIN or with augment_during_test, from the distributions that
+/// augmentation_param names, their spreads scaled by coeff_schedule_param at the count of
+/// passes. Draws come from the generator of the thread (set_random_seed, random_seed).
+///  1. Geometry: pixel (x, y) is fetched at CropShape::Map, clamped to [0, W - 1.05],
+///     bilinear: the last column and row are blended even where nothing is cropped, and
+///     odd margins interpolate (published weights have seen it so).
+///  2. If any item has a coefficient of the group: eigen-chromatic (apply_eigen; needs
+///     chromatic_eigvec and 3 channels), then chromatic (apply_chromatic; 3 channels),
+///     then shadow and noise (EffectsPass), each on all items: the clamps in them act on
+///     every item of the batch. Coefficients within 1e-3 of "unchanged" are that.
 /// Mean: with recompute_mean R > 0 the parameters hold [0] the count of passes, [1] the
 /// mean image (1, C, ch, cw), [2] the channel means (1, C, 1, 1); while the count is at
 /// most R they follow the images, in TEST too; [1] (mean_per_pixel) or [2] is subtracted.
 /// R = 0 with three `mean` values and mean_per_pixel false: these are subtracted. The
 /// count rises by 1 a pass. No gradient: the diff is 0.
 ///
-/// From the flow forks (facts: layers_flow.md 6.4).
-/// differs: random augmentation and a second bottom of coefficients are refused (not
-/// written yet); reshaping does not restart the count.
+/// From the flow forks (facts: layers_flow.md 6).
+/// differs: reshaping does not restart the count; a spatial draw that fits at the 50th
+/// try counts; fewer than 9 numbers of chromatic_eigvec are an error; a negative factor
+/// is one too (there: NaN); shadow and noise take any number of channels; the noise comes
+/// from the seeded generator and is the same on every device; no log per image and no
+/// file of the author's machine.
 template <typename Dtype>
 class DataAugmentationLayer : public Layer<Dtype> {
  public:
@@ -54,15 +69,45 @@ class DataAugmentationLayer : public Layer<Dtype> {
                     const vector<Blob<Dtype>*>& bottom) override;
 
  private:
-  bool crops() const;
-  void RefuseRandomAugmentation(size_t bottoms) const;
-  void MakeParameters(int channels, int height, int width);
-  /// Takes the top into the running mean; `passes` are the count with this one.
-  void UpdateMean(const Blob<Dtype>& top, double passes);
-  void SetChannelMeans();
-  void SubtractMean(Blob<Dtype>* top) const;
+  /// What one pass has to do beyond the centre crop.
+  struct Work {
+    bool moves = false, eigen = false, chromatic = false, effects = false;
+    std::uint64_t noise_seed = 0;
+  };
 
+  string where() const {
+    return "DataAugmentation layer '" + this->layer_param_.name() + "': ";
+  }
+  const AugmentationParameter& param() const {
+    return this->layer_param_.augmentation_param();
+  }
+  bool crops() const { return param().has_crop_width() && param().has_crop_height(); }
+  bool draws_now() const {
+    return this->phase_ == TRAIN || param().augment_during_test();
+  }
+  void CheckParameters(int channels) const;
+  void MakeParameters(int channels, int height, int width);
+
+  double CountPass();
+  /// Takes or draws this pass's coefficients: top 1, `values_` and `maps_` get them.
+  Work Prepare(const vector<Blob<Dtype>*>& bottom, const vector<Blob<Dtype>*>& top,
+               double pass);
+  Work WorkOf(const vector<AugmentationCoefficients<double>>& items) const;
+  const ColourStatistics<Dtype>* Statistics_cpu(const ColourAxes<Dtype>& axes,
+                                                const Blob<Dtype>& image);
+  void Augment_cpu(const Work& work, const Blob<Dtype>& image, Blob<Dtype>* crop);
+  void SubtractMean_cpu(double pass, Blob<Dtype>* images);
+  /// chromatic_eigvec. @throws Error unless it has 9 numbers
+  ColourAxes<Dtype> Axes() const;
+  /// The means to subtract, one a channel; none with a mean image, or with nothing.
+  vector<Dtype> GivenMeans(int channels) const;
+
+  CropShape shape_;
   ResampleTaps<Dtype> rows_, columns_;
+  Blob<Dtype> values_;      // (N, 42), not stored logarithms but values
+  Blob<Dtype> maps_;        // (N, 6)
+  Blob<Dtype> statistics_;  // one ColourStatistics
+  Blob<double> parts_;      // ColourParts
 };
 
 }  // namespace caffe

@@ -4,15 +4,19 @@
 #include <algorithm>
 #include <cmath>
 
+#include "caffe/layers/affine_sampler.hpp"
+#include "caffe/layers/augmentation_effects.hpp"
+#include "caffe/layers/augmentation_mean.hpp"
 #include "caffe/util/math_functions.hpp"
 #include "caffe/util/parallel_for.hpp"
-#include "caffe/util/parallel_sum.hpp"
+#include "caffe/util/rng.hpp"
 
 namespace caffe {
 
 namespace {
 
-constexpr int kCoefficients = 42;
+// Parts of the batch whose colours are summed side by side.
+constexpr int kColourParts = 256;
 
 // The centre crop of one axis, stopped 1.05 pixels before the end.
 template <typename Dtype>
@@ -31,65 +35,45 @@ ResampleTaps<Dtype> crop_taps(int in, int out) {
   return ResampleTaps<Dtype>::Of(in, first, weights);
 }
 
-// The first field that asks for random values; "" if there is none.
-string random_field(const AugmentationParameter& param) {
-  vector<const google::protobuf::FieldDescriptor*> fields;
-  param.GetReflection()->ListFields(param, &fields);
-  for (const auto* field : fields) {
-    if (field->message_type() != nullptr &&
-        field->message_type()->name() == "RandomGeneratorParameter") {
-      return field->name();
-    }
-  }
-  return "";
+bool has_effect(const AugmentationCoefficients<double>& c) {
+  return (c.fog_amount != 0 && c.fog_size != 0) || c.motion_blur_size > 0 ||
+         c.shadow_strength > 0 || c.noise > 0;
 }
 
 }  // namespace
 
 template <typename Dtype>
-bool DataAugmentationLayer<Dtype>::crops() const {
-  const AugmentationParameter& param = this->layer_param_.augmentation_param();
-  return param.has_crop_width() && param.has_crop_height();
-}
-
-template <typename Dtype>
-void DataAugmentationLayer<Dtype>::RefuseRandomAugmentation(size_t bottoms) const {
-  const AugmentationParameter& param = this->layer_param_.augmentation_param();
-  const string where = "DataAugmentation layer '" + this->layer_param_.name() + "': ";
+void DataAugmentationLayer<Dtype>::CheckParameters(int channels) const {
   if (!crops()) {
-    LOG(WARNING) << where << "Please enter crop size if you want to perform augmentation";
+    LOG(WARNING) << where()
+                 << "Please enter crop size if you want to perform augmentation";
     return;
   }
-  CHECK_VALUE(bottoms == 1) << where
-                            << "a bottom of augmentation coefficients is not supported "
-                            << "yet; this layer crops and subtracts the mean";
-  if (this->phase_ != TRAIN && !param.augment_during_test()) return;
-  const string field = random_field(param);
-  CHECK_VALUE(field.empty())
-      << where << "augmentation_param." << field << " asks for random "
-      << "augmentation, which is not supported yet; this layer crops and "
-      << "subtracts the mean";
+  if (!draws_now()) return;
+  const bool eigen = draws(param(), kEigenGroup);
+  CHECK_VALUE(!eigen || param().chromatic_eigvec_size() == 9)
+      << where() << "chromatic-eigen augmentation needs the 9 numbers of "
+      << "augmentation_param.chromatic_eigvec, not " << param().chromatic_eigvec_size();
+  CHECK_VALUE(channels == 3 || !(eigen || draws(param(), kChromaticGroup)))
+      << where() << "chromatic augmentation works only with 3 channels, not " << channels;
 }
 
 template <typename Dtype>
 void DataAugmentationLayer<Dtype>::LayerSetUp(const vector<Blob<Dtype>*>& bottom,
                                               const vector<Blob<Dtype>*>&) {
-  RefuseRandomAugmentation(bottom.size());
-  const AugmentationParameter& param = this->layer_param_.augmentation_param();
   CHECK_VALUE(bottom[0]->num_axes() == 4)
-      << "DataAugmentation layer '" << this->layer_param_.name()
-      << "' takes images (N, C, H, W), not " << bottom[0]->shape_string();
+      << where() << "takes images (N, C, H, W), not " << bottom[0]->shape_string();
+  CheckParameters(bottom[0]->channels());
   const int height =
-      crops() ? static_cast<int>(param.crop_height()) : bottom[0]->height();
-  const int width = crops() ? static_cast<int>(param.crop_width()) : bottom[0]->width();
+      crops() ? static_cast<int>(param().crop_height()) : bottom[0]->height();
+  const int width = crops() ? static_cast<int>(param().crop_width()) : bottom[0]->width();
   MakeParameters(bottom[0]->channels(), height, width);
 }
 
 template <typename Dtype>
 void DataAugmentationLayer<Dtype>::MakeParameters(int channels, int height, int width) {
-  const bool mean = this->layer_param_.augmentation_param().recompute_mean() > 0;
   vector<vector<int>> shapes = {{1, 1, 1, 1}};
-  if (mean) {
+  if (param().recompute_mean() > 0) {
     shapes.push_back({1, channels, height, width});
     shapes.push_back({1, channels, 1, 1});
   }
@@ -113,114 +97,209 @@ void DataAugmentationLayer<Dtype>::MakeParameters(int channels, int height, int 
 template <typename Dtype>
 void DataAugmentationLayer<Dtype>::Reshape(const vector<Blob<Dtype>*>& bottom,
                                            const vector<Blob<Dtype>*>& top) {
-  const AugmentationParameter& param = this->layer_param_.augmentation_param();
   const int num = bottom[0]->num(), channels = bottom[0]->channels();
-  int height = bottom[0]->height(), width = bottom[0]->width();
+  shape_ = {bottom[0]->height(), bottom[0]->width(), bottom[0]->height(),
+            bottom[0]->width()};
   if (crops()) {
-    const int crop_height = static_cast<int>(param.crop_height());
-    const int crop_width = static_cast<int>(param.crop_width());
-    const string where = "DataAugmentation layer '" + this->layer_param_.name() + "': ";
-    CHECK_VALUE(crop_width <= width)
-        << where << "crop width greater than original: " << crop_width << " of " << width;
-    CHECK_VALUE(crop_height <= height)
-        << where << "crop height greater than original: " << crop_height << " of "
-        << height;
-    if (columns_.in != width) columns_ = crop_taps<Dtype>(width, crop_width);
-    if (rows_.in != height) rows_ = crop_taps<Dtype>(height, crop_height);
-    height = crop_height;
-    width = crop_width;
+    shape_.height = static_cast<int>(param().crop_height());
+    shape_.width = static_cast<int>(param().crop_width());
+    CHECK_VALUE(shape_.width <= shape_.image_width)
+        << where() << "crop width greater than original: " << shape_.width << " of "
+        << shape_.image_width;
+    CHECK_VALUE(shape_.height <= shape_.image_height)
+        << where() << "crop height greater than original: " << shape_.height << " of "
+        << shape_.image_height;
+    if (columns_.in != shape_.image_width)
+      columns_ = crop_taps<Dtype>(shape_.image_width, shape_.width);
+    if (rows_.in != shape_.image_height)
+      rows_ = crop_taps<Dtype>(shape_.image_height, shape_.height);
   }
-  top[0]->Reshape({num, channels, height, width});
-  if (top.size() > 1) top[1]->Reshape({num, kCoefficients, 1, 1});
+  if (bottom.size() > 1) {
+    CHECK_VALUE(bottom[1]->count() == num * kAugmentationCoefficients)
+        << where() << "bottom 1 holds coefficients (" << num << ", "
+        << kAugmentationCoefficients << ", 1, 1), not " << bottom[1]->shape_string();
+  }
+  top[0]->Reshape({num, channels, shape_.height, shape_.width});
+  if (top.size() > 1) top[1]->Reshape({num, kAugmentationCoefficients, 1, 1});
+  values_.Reshape({num, kAugmentationCoefficients});
+  maps_.Reshape({num, 6});
   if (this->blobs_.size() < 3) return;
   CHECK_VALUE(this->blobs_[2]->count() == channels)
-      << "DataAugmentation layer '" << this->layer_param_.name() << "' holds means of "
-      << this->blobs_[2]->count() << " channels, its bottom is "
-      << bottom[0]->shape_string();
-  const vector<int> shape = {1, channels, height, width};
+      << where() << "holds means of " << this->blobs_[2]->count()
+      << " channels, its bottom is " << bottom[0]->shape_string();
+  const vector<int> shape = {1, channels, shape_.height, shape_.width};
   if (this->blobs_[1]->shape() == shape) return;
   // An input of another size: the mean image starts again from the channels' means.
   this->blobs_[1]->Reshape(shape);
-  for (int c = 0; c < channels; ++c) {
-    std::fill_n(this->blobs_[1]->mutable_cpu_data() + std::int64_t{c} * height * width,
-                height * width, this->blobs_[2]->cpu_data()[c]);
+  spread_means(*this->blobs_[2], this->blobs_[1].get());
+}
+
+template <typename Dtype>
+double DataAugmentationLayer<Dtype>::CountPass() {
+  const double pass = std::trunc(this->blobs_[0]->cpu_data()[0]) + 1;
+  this->blobs_[0]->mutable_cpu_data()[0] = static_cast<Dtype>(pass);
+  return pass;
+}
+
+template <typename Dtype>
+typename DataAugmentationLayer<Dtype>::Work DataAugmentationLayer<Dtype>::Prepare(
+    const vector<Blob<Dtype>*>& bottom, const vector<Blob<Dtype>*>& top, double pass) {
+  const Dtype* given = bottom.size() > 1 ? bottom[1]->cpu_data() : nullptr;
+  const AugmentationDraw draw{
+      param(), AugmentationMode::kRegenerate,
+      augmentation_discount(this->layer_param_.coeff_schedule_param(), pass), shape_,
+      this->layer_param_.name()};
+  vector<AugmentationCoefficients<double>> items;
+  for (int n = 0; n < bottom[0]->num(); ++n) {
+    StoredAugmentation stored{};
+    if (given != nullptr) {
+      stored = read_augmentation(given + n * kAugmentationCoefficients);
+    } else if (crops() && draws_now()) {
+      stored = draw(stored);
+    }
+    // Used as the blob holds them, so that who is given top 1 does exactly the same.
+    Dtype item[kAugmentationCoefficients];
+    write_augmentation(stored, item);
+    if (top.size() > 1) {
+      std::copy_n(item, kAugmentationCoefficients,
+                  top[1]->mutable_cpu_data() + n * kAugmentationCoefficients);
+    }
+    items.push_back(snapped(augmentation_from(read_augmentation(item))));
+  }
+  if (!crops()) return Work();
+  for (int n = 0; n < bottom[0]->num(); ++n) {
+    write_values(items[n], values_.mutable_cpu_data() + n * kAugmentationCoefficients);
+    write_map(shape_.Map(items[n]), maps_.mutable_cpu_data() + n * 6);
+  }
+  return WorkOf(items);
+}
+
+template <typename Dtype>
+typename DataAugmentationLayer<Dtype>::Work DataAugmentationLayer<Dtype>::WorkOf(
+    const vector<AugmentationCoefficients<double>>& items) const {
+  Work work;
+  bool noise = false;
+  for (const AugmentationCoefficients<double>& item : items) {
+    work.moves |= changes(item, kSpatialGroup);
+    work.eigen |= changes(item, kEigenGroup);
+    work.chromatic |= changes(item, kChromaticGroup);
+    work.effects |= has_effect(item);
+    noise |= item.noise > 0;
+  }
+  if (noise) {
+    const std::uint64_t high = caffe_rng_rand();
+    work.noise_seed = high << 32 | caffe_rng_rand();
+  }
+  return work;
+}
+
+template <typename Dtype>
+ColourAxes<Dtype> DataAugmentationLayer<Dtype>::Axes() const {
+  CHECK_VALUE(param().chromatic_eigvec_size() == 9)
+      << where() << "chromatic-eigen coefficients need the 9 numbers of "
+      << "augmentation_param.chromatic_eigvec, not " << param().chromatic_eigvec_size();
+  ColourAxes<Dtype> axes;
+  for (int k = 0; k < 9; ++k) axes.v[k / 3][k % 3] = param().chromatic_eigvec(k);
+  return axes;
+}
+
+template <typename Dtype>
+vector<Dtype> DataAugmentationLayer<Dtype>::GivenMeans(int channels) const {
+  if (param().recompute_mean() > 0 || param().mean_size() != 3 || channels != 3 ||
+      param().mean_per_pixel()) {
+    return {};
+  }
+  return vector<Dtype>(param().mean().begin(), param().mean().end());
+}
+
+template <typename Dtype>
+const ColourStatistics<Dtype>* DataAugmentationLayer<Dtype>::Statistics_cpu(
+    const ColourAxes<Dtype>& axes, const Blob<Dtype>& image) {
+  const std::int64_t plane = image.count(2), pixels = image.num() * plane;
+  parts_.Reshape({kColourParts, static_cast<int>(sizeof(ColourPart) / sizeof(double))});
+  statistics_.Reshape(
+      {static_cast<int>(sizeof(ColourStatistics<Dtype>) / sizeof(Dtype))});
+  auto* parts = reinterpret_cast<ColourPart*>(parts_.mutable_cpu_data());
+  auto* statistics =
+      reinterpret_cast<ColourStatistics<Dtype>*>(statistics_.mutable_cpu_data());
+  const ColourPartsOf<Dtype> part{axes,  pixels,           plane, kColourParts,
+                                  false, image.cpu_data(), parts};
+  parallel_for(kColourParts, part);
+  ColourStatisticsOf<Dtype>{axes, pixels, kColourParts, parts, statistics}(0);
+  return statistics;
+}
+
+template <typename Dtype>
+void DataAugmentationLayer<Dtype>::Augment_cpu(const Work& work, const Blob<Dtype>& image,
+                                               Blob<Dtype>* crop) {
+  const std::int64_t plane = crop->count(2), pixels = crop->num() * plane;
+  const auto* items =
+      reinterpret_cast<const AugmentationCoefficients<Dtype>*>(values_.cpu_data());
+  if (work.moves) {
+    for_each_index(
+        pixels,
+        AffineSampler<Dtype>{shape_, image.channels(),
+                             reinterpret_cast<const AffineMap<Dtype>*>(maps_.cpu_data()),
+                             image.cpu_data(), crop->mutable_cpu_data()});
+  } else {
+    resample_planes(rows_, columns_, read_planes(image, image.data().get(), false),
+                    write_planes(*crop, crop->data().get(), false));
+  }
+  if (work.eigen || work.chromatic) {
+    CHECK_VALUE(image.channels() == 3)
+        << where() << "chromatic augmentation works only with 3 channels, not "
+        << image.channels();
+    ColourPass<Dtype> pass{};
+    pass.eigen = work.eigen;
+    pass.chromatic = work.chromatic;
+    if (work.eigen) {
+      pass.axes = Axes();
+      pass.statistics = Statistics_cpu(pass.axes, image);
+    }
+    pass.max_multiplier = param().max_multiplier();
+    pass.plane = plane;
+    pass.items = items;
+    pass.crop = crop->mutable_cpu_data();
+    for_each_index(pixels, pass);
+  }
+  if (work.effects) {
+    for_each_index(pixels,
+                   EffectsPass<Dtype>{crop->channels(), shape_.height, shape_.width,
+                                      param().max_multiplier(), work.noise_seed, items,
+                                      crop->mutable_cpu_data()});
+  }
+}
+
+template <typename Dtype>
+void DataAugmentationLayer<Dtype>::SubtractMean_cpu(double pass, Blob<Dtype>* images) {
+  if (param().recompute_mean() == 0) {
+    const vector<Dtype> means = GivenMeans(images->channels());
+    if (!means.empty()) subtract_means(means.data(), images);
+    return;
+  }
+  if (pass <= param().recompute_mean()) {
+    update_mean_image(*images, pass, this->blobs_[1].get());
+    average_planes(*this->blobs_[1], this->blobs_[2].get());
+  }
+  if (param().mean_per_pixel()) {
+    subtract_mean_image(*this->blobs_[1], images);
+  } else {
+    subtract_means(this->blobs_[2]->cpu_data(), images);
   }
 }
 
 template <typename Dtype>
 void DataAugmentationLayer<Dtype>::Forward_cpu(const vector<Blob<Dtype>*>& bottom,
                                                const vector<Blob<Dtype>*>& top) {
-  const AugmentationParameter& param = this->layer_param_.augmentation_param();
-  const double passes = std::trunc(this->blobs_[0]->cpu_data()[0]) + 1;
-  this->blobs_[0]->mutable_cpu_data()[0] = static_cast<Dtype>(passes);
+  const double pass = CountPass();
+  const Work work = Prepare(bottom, top, pass);
+  if (top[0]->count() == 0) return;
   if (crops()) {
-    resample_planes(rows_, columns_,
-                    read_planes(*bottom[0], bottom[0]->data().get(), false),
-                    write_planes(*top[0], top[0]->data().get(), false));
+    Augment_cpu(work, *bottom[0], top[0]);
   } else {
     caffe_copy(bottom[0]->count(), bottom[0]->cpu_data(), top[0]->mutable_cpu_data());
   }
-  if (top.size() > 1) caffe_set(top[1]->count(), Dtype(0), top[1]->mutable_cpu_data());
-  if (param.recompute_mean() > 0 && passes <= param.recompute_mean()) {
-    UpdateMean(*top[0], passes);
-  }
-  SubtractMean(top[0]);
-}
-
-template <typename Dtype>
-void DataAugmentationLayer<Dtype>::UpdateMean(const Blob<Dtype>& top, double passes) {
-  const int num = top.num();
-  const std::int64_t item = this->blobs_[1]->count();
-  const Dtype* data = top.cpu_data();
-  Dtype* mean = this->blobs_[1]->mutable_cpu_data();
-  for_each_index(item, [=](std::int64_t i) {
-    double sum = 0;
-    for (int n = 0; n < num; ++n) sum += data[n * item + i];
-    mean[i] = static_cast<Dtype>(((passes - 1) * mean[i] + sum / num) / passes);
-  });
-  SetChannelMeans();
-}
-
-template <typename Dtype>
-void DataAugmentationLayer<Dtype>::SetChannelMeans() {
-  const std::int64_t plane = this->blobs_[1]->count(2);
-  for (int c = 0; c < this->blobs_[2]->count(); ++c) {
-    const Dtype* mean = this->blobs_[1]->cpu_data() + c * plane;
-    const double sum = parallel_sum(plane, [=](std::int64_t begin, std::int64_t end) {
-      double piece = 0;
-      for (std::int64_t i = begin; i < end; ++i) piece += mean[i];
-      return piece;
-    });
-    this->blobs_[2]->mutable_cpu_data()[c] = static_cast<Dtype>(sum / plane);
-  }
-}
-
-template <typename Dtype>
-void DataAugmentationLayer<Dtype>::SubtractMean(Blob<Dtype>* top) const {
-  const AugmentationParameter& param = this->layer_param_.augmentation_param();
-  const int channels = top->channels();
-  const std::int64_t plane = top->count(2), item = channels * plane;
-  Dtype* data = top->mutable_cpu_data();
-  if (param.recompute_mean() > 0 && param.mean_per_pixel()) {
-    const Dtype* mean = this->blobs_[1]->cpu_data();
-    for_each_index(top->count(), [=](std::int64_t i) { data[i] -= mean[i % item]; });
-    return;
-  }
-  vector<Dtype> means;
-  if (param.recompute_mean() > 0) {
-    means.assign(this->blobs_[2]->cpu_data(), this->blobs_[2]->cpu_data() + channels);
-  } else if (param.mean_size() == 3 && channels == 3 && !param.mean_per_pixel()) {
-    means.assign(param.mean().begin(), param.mean().end());
-  } else {
-    return;
-  }
-  parallel_ranges(top->count(0, 2), 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      const Dtype mean = means[i % channels];
-      for (Dtype* value = data + i * plane; value < data + (i + 1) * plane; ++value)
-        *value -= mean;
-    }
-  });
+  SubtractMean_cpu(pass, top[0]);
 }
 
 template <typename Dtype>
@@ -235,39 +314,18 @@ void DataAugmentationLayer<Dtype>::Backward_cpu(const vector<Blob<Dtype>*>&,
 
 template <typename Dtype>
 void DataAugmentationLayer<Dtype>::CustomCopyBlobs(const vector<Blob<float>*>& source) {
-  const AugmentationParameter& param = this->layer_param_.augmentation_param();
-  if (param.recompute_mean() == 0 || source.size() < 2) return;
-  const string where = "DataAugmentation layer '" + this->layer_param_.name() + "': ";
-  Blob<Dtype>&image = *this->blobs_[1], &channels = *this->blobs_[2];
-  const auto copy = [](const Blob<float>& from, Blob<Dtype>* to) {
-    std::copy_n(from.cpu_data(), from.count(), to->mutable_cpu_data());
-  };
+  if (param().recompute_mean() == 0 || source.size() < 2) return;
+  Blob<Dtype>& means = *this->blobs_[2];
   CHECK_VALUE(source[0]->count() == 1)
-      << where << "the source's count is " << source[0]->shape_string();
-  copy(*source[0], this->blobs_[0].get());
-  if (!param.mean_per_pixel()) {
-    CHECK_VALUE(source.size() > 2 && source[2]->count() == channels.count())
-        << where << "the source holds no means of " << channels.count() << " channels";
-    copy(*source[2], &channels);
+      << where() << "the source's count is " << source[0]->shape_string();
+  this->blobs_[0]->mutable_cpu_data()[0] = source[0]->cpu_data()[0];
+  if (param().mean_per_pixel()) {
+    take_mean_image(*source[1], where(), this->blobs_[1].get(), &means);
     return;
   }
-  CHECK_VALUE(source[1]->num_axes() == 4 && source[1]->shape(1) == image.shape(1))
-      << where << "the source's mean image is " << source[1]->shape_string()
-      << ", the net's " << image.shape_string();
-  if (source[1]->shape() == image.shape()) {
-    copy(*source[1], &image);
-    SetChannelMeans();
-    return;
-  }
-  const std::int64_t from_plane = source[1]->count(2), plane = image.count(2);
-  for (int c = 0; c < channels.count(); ++c) {
-    const float* from = source[1]->cpu_data() + c * from_plane;
-    double sum = 0;
-    for (std::int64_t i = 0; i < from_plane; ++i) sum += from[i];
-    const Dtype mean = static_cast<Dtype>(sum / from_plane);
-    channels.mutable_cpu_data()[c] = mean;
-    std::fill_n(image.mutable_cpu_data() + c * plane, plane, mean);
-  }
+  CHECK_VALUE(source.size() > 2 && source[2]->count() == means.count())
+      << where() << "the source holds no means of " << means.count() << " channels";
+  std::copy_n(source[2]->cpu_data(), means.count(), means.mutable_cpu_data());
 }
 
 INSTANTIATE_CLASS(DataAugmentationLayer);

@@ -1,14 +1,9 @@
-// Downsample, ChannelNorm and DataAugmentation: formulas, check values, gradients, stored
-// means.
-#include <google/protobuf/text_format.h>
-
+// Downsample and ChannelNorm: formulas, check values, gradients.
 #include <algorithm>
 #include <limits>
 
 #include "caffe/layers/channel_norm_layer.hpp"
-#include "caffe/layers/data_augmentation_layer.hpp"
 #include "caffe/layers/downsample_layer.hpp"
-#include "caffe/net.hpp"
 #include "caffe/test/test_caffe_main.hpp"
 #include "caffe/test/test_gradient_check_util.hpp"
 #include "flow_check_values.hpp"
@@ -32,7 +27,7 @@ class FlowInputLayersTest : public MultiDeviceTest<TypeParam> {
   vector<Dtype> Top() const { return copy_of(top_.cpu_data(), top_.count()); }
 
   LayerParameter param_;
-  Blob<Dtype> bottom_, second_, top_, second_top_;
+  Blob<Dtype> bottom_, second_, top_;
   vector<Blob<Dtype>*> bottoms_{&bottom_}, tops_{&top_};
 };
 
@@ -195,172 +190,6 @@ TYPED_TEST(FlowInputLayersTest, ChannelNormGradientIsZeroAtZero) {
   fill_diff(&this->top_);
   layer.Backward(this->tops_, {true}, this->bottoms_);
   EXPECT_EQ(this->bottom_.asum_diff(), 0);
-}
-
-// DataAugmentation.
-
-// The crop of layers_flow.md 6.4 with unchanged coefficients.
-template <typename Dtype>
-double cropped(const Blob<Dtype>& image, int n, int c, double y, double x) {
-  x = std::min(std::max(x, 0.0), image.width() - 1.05);
-  y = std::min(std::max(y, 0.0), image.height() - 1.05);
-  const int l = static_cast<int>(x), t = static_cast<int>(y);
-  const int r = std::min(l + 1, image.width() - 1),
-            b = std::min(t + 1, image.height() - 1);
-  const double fx = x - l, fy = y - t;
-  return (1 - fy) *
-             ((1 - fx) * image.data_at(n, c, t, l) + fx * image.data_at(n, c, t, r)) +
-         fy * ((1 - fx) * image.data_at(n, c, b, l) + fx * image.data_at(n, c, b, r));
-}
-
-TYPED_TEST(FlowInputLayersTest, DataAugmentationCropsTheCentreAndBlendsTheLastPixel) {
-  typedef typename TypeParam::Dtype Dtype;
-  for (const auto& crop : vector<std::pair<int, int>>{{9, 12}, {7, 8}, {6, 9}, {1, 1}}) {
-    AugmentationParameter* param = this->param_.mutable_augmentation_param();
-    param->set_crop_height(crop.first);
-    param->set_crop_width(crop.second);
-    param->set_augment_during_test(true);
-    this->bottom_.Reshape(2, 3, 9, 12);
-    fill_data(&this->bottom_, 1, 0.5, 0.5);
-    DataAugmentationLayer<Dtype> layer(this->param_);
-    layer.SetUp(this->bottoms_, this->tops_);
-    layer.Forward(this->bottoms_, this->tops_);
-    ASSERT_EQ(this->top_.shape(), (vector<int>{2, 3, crop.first, crop.second}));
-    vector<double> expected;
-    for (int n = 0; n < 2; ++n) {
-      for (int c = 0; c < 3; ++c) {
-        for (int y = 0; y < crop.first; ++y) {
-          for (int x = 0; x < crop.second; ++x) {
-            expected.push_back(cropped(this->bottom_, n, c, y + (9 - crop.first) / 2.0,
-                                       x + (12 - crop.second) / 2.0));
-          }
-        }
-      }
-    }
-    expect_all_near(this->Top(), expected, 2e-6);
-  }
-}
-
-TYPED_TEST(FlowInputLayersTest, DataAugmentationFollowsTheMeanWhileItsCountIsSmall) {
-  typedef typename TypeParam::Dtype Dtype;
-  for (const bool per_pixel : {false, true}) {
-    AugmentationParameter* param = this->param_.mutable_augmentation_param();
-    param->set_recompute_mean(2);
-    param->set_mean_per_pixel(per_pixel);
-    this->bottom_.Reshape(2, 3, 4, 5);
-    DataAugmentationLayer<Dtype> layer(this->param_);
-    layer.SetUp(this->bottoms_, this->tops_);
-    ASSERT_EQ(layer.blobs().size(), 3);
-    ASSERT_EQ(layer.layer_param().param_size(), 3);
-    EXPECT_EQ(layer.layer_param().param(2).lr_mult(), 0);
-    EXPECT_FALSE(layer.AllowBackward());
-    vector<double> mean(60, 0);
-    for (int pass = 1; pass <= 4; ++pass) {
-      fill_data(&this->bottom_, pass, 1, 0.1 * pass);
-      layer.Forward(this->bottoms_, this->tops_);
-      EXPECT_EQ(layer.blobs()[0]->cpu_data()[0], pass);
-      const Dtype* in = this->bottom_.cpu_data();
-      for (int i = 0; i < 60 && pass <= 2; ++i) {
-        mean[i] =
-            ((pass - 1) * mean[i] + (static_cast<double>(in[i]) + in[60 + i]) / 2) / pass;
-      }
-      vector<double> expected;
-      for (int i = 0; i < 120; ++i) {
-        const int c = i / 20 % 3;
-        double channel = 0;
-        for (int k = 0; k < 20; ++k) channel += mean[c * 20 + k] / 20;
-        expected.push_back(in[i] - (per_pixel ? mean[i % 60] : channel));
-      }
-      expect_all_near(this->Top(), expected, 1e-5);
-    }
-  }
-}
-
-TYPED_TEST(FlowInputLayersTest, DataAugmentationSubtractsGivenMeans) {
-  typedef typename TypeParam::Dtype Dtype;
-  AugmentationParameter* param = this->param_.mutable_augmentation_param();
-  param->set_mean_per_pixel(false);
-  for (const float mean : {1.f, 2.f, 3.f}) param->add_mean(mean);
-  this->bottom_.Reshape(1, 3, 2, 2);
-  fill_data(&this->bottom_, 1);
-  this->tops_.push_back(&this->second_top_);
-  DataAugmentationLayer<Dtype> layer(this->param_);
-  layer.SetUp(this->bottoms_, this->tops_);
-  layer.Forward(this->bottoms_, this->tops_);
-  for (int i = 0; i < 12; ++i) {
-    EXPECT_NEAR(this->top_.cpu_data()[i], this->bottom_.cpu_data()[i] - (i / 4 + 1),
-                1e-6);
-  }
-  EXPECT_EQ(this->second_top_.shape(), (vector<int>{1, 42, 1, 1}));
-  EXPECT_EQ(this->second_top_.asum_data(), 0);
-  std::fill_n(this->bottom_.mutable_cpu_diff(), 12, Dtype(3));
-  layer.Backward(this->tops_, {true}, this->bottoms_);
-  EXPECT_EQ(this->bottom_.asum_diff(), 0);
-}
-
-TYPED_TEST(FlowInputLayersTest, DataAugmentationTakesTheMeansOfANetOfAnotherSize) {
-  typedef typename TypeParam::Dtype Dtype;
-  const auto net_of = [](int height, int width, bool per_pixel) {
-    const string text =
-        "layer { name: 'image' type: 'Input' top: 'image' input_param { shape { dim: 1 "
-        "dim: 2 "
-        "dim: " +
-        std::to_string(height) + " dim: " + std::to_string(width) +
-        " } } } "
-        "layer { name: 'aug' type: 'DataAugmentation' bottom: 'image' top: 'out' "
-        "augmentation_param { recompute_mean: 5 mean_per_pixel: " +
-        string(per_pixel ? "true" : "false") + " } }";
-    NetParameter param;
-    CHECK(google::protobuf::TextFormat::ParseFromString(text, &param));
-    param.mutable_state()->set_phase(TEST);
-    return std::make_shared<Net<Dtype>>(param);
-  };
-  for (const bool per_pixel : {false, true}) {
-    const auto source = net_of(3, 4, per_pixel);
-    source->layers()[1]->blobs()[0]->mutable_cpu_data()[0] = 9;
-    fill_data(source->layers()[1]->blobs()[1].get(), 1);
-    double means[2] = {0, 0};
-    for (int i = 0; i < 24; ++i) {
-      means[i / 12] += source->layers()[1]->blobs()[1]->cpu_data()[i] / 12;
-    }
-    if (!per_pixel) means[0] = 0.25, means[1] = -0.5;
-    for (int c = 0; c < 2; ++c) {
-      source->layers()[1]->blobs()[2]->mutable_cpu_data()[c] =
-          static_cast<Dtype>(means[c]);
-    }
-    NetParameter weights;
-    source->ToProto(&weights);
-    for (const bool share : {false, true}) {
-      const auto target = net_of(5, 6, per_pixel);
-      if (share) {
-        target->ShareTrainedLayersWith(source.get());
-      } else {
-        target->CopyTrainedLayersFrom(weights);
-      }
-      fill_data(target->blob_by_name("image").get(), 2);
-      target->Forward();
-      EXPECT_EQ(target->layers()[1]->blobs()[0]->cpu_data()[0], 10);
-      for (int i = 0; i < 60; ++i) {
-        EXPECT_NEAR(target->blob_by_name("out")->cpu_data()[i],
-                    target->blob_by_name("image")->cpu_data()[i] - means[i / 30], 2e-6);
-      }
-    }
-  }
-}
-
-TYPED_TEST(FlowInputLayersTest, DataAugmentationRefusesWhatItCannotDo) {
-  typedef typename TypeParam::Dtype Dtype;
-  this->bottom_.Reshape(1, 3, 9, 12);
-  AugmentationParameter* param = this->param_.mutable_augmentation_param();
-  param->set_crop_width(13);
-  param->set_crop_height(9);
-  DataAugmentationLayer<Dtype> wide(this->param_);
-  this->ExpectRefused(&wide, "crop width greater than original");
-  param->set_crop_width(12);
-  param->mutable_rotate()->set_spread(1);
-  this->param_.set_phase(TRAIN);
-  DataAugmentationLayer<Dtype> random(this->param_);
-  this->ExpectRefused(&random, "rotate asks for random augmentation");
 }
 
 }  // namespace
