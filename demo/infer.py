@@ -4,6 +4,7 @@ python demo/infer.py                                       the bundled clip
 python demo/infer.py video.mp4 --quality best              any video, or a folder of frames
 python demo/infer.py frames --mask first.png               fine-tuned to the first frame's mask
 python demo/infer.py --davis data/DAVIS --sequence val     sequences of DAVIS, scored
+python demo/infer.py video.mp4 --net pwcnet --weights F    its motion alone, no masks
 
 Writes to --output: masks/<clip>/<frame>.png, flow/<clip>/<frame>.flo, flow_color/, overlay/,
 <clip>.mp4 and summary.json.
@@ -56,7 +57,7 @@ def infer(options: argparse.Namespace) -> None:
     online = OnlineSpec(
         iterations=options.online_iters,
         seconds=options.online_seconds or (None if tunes else arguments.DEFAULT_ONLINE_SECONDS),
-        height=segmenter.passes[0].height,
+        height=segmenter.passes[0].height or OnlineSpec.height,
     )
     demo = Demo(segmenter, options.output, online, options.max_frames)
     demo.say = print

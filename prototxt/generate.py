@@ -2,7 +2,7 @@
 """Writes the bundled networks: python prototxt/generate.py [--height H --width W --output DIR].
 
 Without arguments it renews the committed files beside it. With a size it writes nets for frames of
-that size (segflow works at one size only; segflow_lite takes any size anyway) to --output.
+that size (segflow works at one size only; the others take any size anyway) to --output.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import PurePosixPath
 
 from .exchange import FULL, Exchange
+from .flow_networks import flownetc, flownets, pwcnet
 from .segflow import segflow
 from .segflow_lite import segflow_lite
 from .solvers import solver
@@ -14,17 +15,25 @@ from .text import Net
 NETWORKS: dict[str, Callable[[str, tuple[int, int], Exchange], Net]] = {
     "segflow": segflow,
     "segflow_lite": segflow_lite,
+    "flownets": flownets,
+    "flownetc": flownetc,
+    "pwcnet": pwcnet,
 }
+#: networks that measure motion and nothing else: one branch, no exchange, no ablations
+FLOW_ALONE = ("flownets", "flownetc", "pwcnet")
 SIZE = (480, 854)
 STAGES = {
     "segflow": ("train_seg", "train_flow", "online"),
     "segflow_lite": ("train_seg", "train_flow", "train_joint", "online"),
+    **dict.fromkeys(FLOW_ALONE, ("train_flow",)),
 }
 ABLATIONS = {
     "without_flow": Exchange(flow=False),
     "without_segmentation": Exchange(segmentation=False),
     "flow_to_segmentation": Exchange(segmentation_to_flow=False),
     "segmentation_to_flow": Exchange(flow_to_segmentation=False),
+    "flownetc": Exchange(flow_style="flownetc"),
+    "pwcnet": Exchange(flow_style="pwcnet"),
 }
 
 
@@ -33,7 +42,7 @@ def bundled_files(
 ) -> dict[PurePosixPath, str]:
     """Path below prototxt/ -> text, for a network and its ablations at a frame size."""
     files = _folder(network, PurePosixPath(network), size, FULL)
-    if ablations:
+    if ablations and network not in FLOW_ALONE:
         for name, exchange in ABLATIONS.items():
             folder = PurePosixPath("ablations", network, name)
             files |= _folder(network, folder, size, exchange)

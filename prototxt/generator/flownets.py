@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .layers import concat, convolution, deconvolution, eltwise_scale, relu, silence
-from .text import FROZEN, Layer, Name, Net, Value
+from .flow_convolutions import SLOPE, FlowConvolutions
+from .layers import concat, convolution, eltwise_scale, relu, silence
+from .text import FROZEN, Layer, Name, Net
 
 ONE_OVER_255 = 0.00392156862745
 FLOW_UNIT_PX = 20.0
-SLOPE = 0.1
 
 #: name, channels, kernel size, stride
 ENCODER = (
@@ -41,53 +41,23 @@ class FlowNetSize:
     inner_width: int
 
 
-def add_flownets(net: Net, size: FlowNetSize, *, engine: str = "") -> None:
+def add_flownets(net: Net, size: FlowNetSize, engine: str = "") -> None:
     """Appends FlowNetS from `data` and `data2` to `predict_flow_final`, which is silenced.
 
     `engine`: what the published deploy net asks for in its convolutions, empty for none.
     """
-    learned = _Learned(net, engine)
-    _add_preparation(net, size)
-    blob = "input"
+    learned = FlowConvolutions(net, engine, (FROZEN, FROZEN))
+    frames = add_preparation(net, size)
+    blob = net.add(concat("input", frames, name="Concat1", axis=1))
     for index, (name, channels, kernel_size, stride) in enumerate(ENCODER, start=1):
         learned.convolution(name, blob, channels, kernel_size, stride)
         blob = net.add(relu(f"ReLU{index}", name, SLOPE))
     _add_refinement(net, learned, blob)
-    _add_full_size_flow(net, size)
+    add_full_size_flow(net, size)
 
 
-class _Learned:
-    """Convolutions and deconvolutions of FlowNetS, frozen in the published nets."""
-
-    def __init__(self, net: Net, engine: str) -> None:
-        self.net = net
-        self.engine = {"engine": Name(engine)} if engine else {}
-
-    def convolution(
-        self, name: str, blob: str, channels: int, kernel_size: int, stride: int, *, top: str = ""
-    ) -> str:
-        settings = self._settings(channels, kernel_size // 2, kernel_size, stride)
-        return self.net.add(convolution(name, blob, settings, top=top, rates=(FROZEN, FROZEN)))
-
-    def doubling(self, name: str, blob: str, channels: int, *, top: str = "") -> str:
-        """A deconvolution that doubles height and width."""
-        settings = self._settings(channels, 1, 4, 2)
-        return self.net.add(deconvolution(name, blob, settings, top=top, rates=(FROZEN, FROZEN)))
-
-    def _settings(self, channels: int, pad: int, kernel_size: int, stride: int) -> dict[str, Value]:
-        return {
-            "num_output": channels,
-            "pad": pad,
-            "kernel_size": kernel_size,
-            "stride": stride,
-            "weight_filler": {"type": "msra"},
-            "bias_filler": {"type": "constant"},
-            **self.engine,
-        }
-
-
-def _add_preparation(net: Net, size: FlowNetSize) -> None:
-    """Frames to 0..1, stored mean off, resized, and concatenated to `input`."""
+def add_preparation(net: Net, size: FlowNetSize) -> tuple[str, str]:
+    """Frames to 0..1, stored mean off, resized; returns both blobs."""
     net.add(eltwise_scale("Eltwise2", "data2", "img1s", ONE_OVER_255))
     net.add(eltwise_scale("Eltwise1", "data", "img0s", ONE_OVER_255))
     augmentation = {
@@ -107,17 +77,15 @@ def _add_preparation(net: Net, size: FlowNetSize) -> None:
     for name, frame in (("Resample2", "img1"), ("Resample1", "img0")):
         blob, top = f"{frame}_nomean", f"{frame}_nomean_resize"
         net.add(_resample(name, blob, top, size.inner_height, size.inner_width))
-    net.add(concat("input", ("img0_nomean_resize", "img1_nomean_resize"), name="Concat1", axis=1))
+    return "img0_nomean_resize", "img1_nomean_resize"
 
 
-def _add_refinement(net: Net, learned: _Learned, blob: str) -> None:
+def _add_refinement(net: Net, learned: FlowConvolutions, blob: str) -> None:
     """From 1/64 to 1/4: features and flow are doubled and joined with the encoder's."""
     for step, (level, encoder, channels) in enumerate(DECODER, start=1):
         coarser = level + 1
         features = learned.doubling(f"deconv{level}", blob, channels)
-        flow = learned.convolution(
-            f"Convolution{step}", blob, 2, 3, 1, top=f"predict_flow{coarser}"
-        )
+        flow = learned.convolution(f"Convolution{step}", blob, 2, 3, tops=f"predict_flow{coarser}")
         upsampled = learned.doubling(
             f"upsample_flow{coarser}to{level}",
             flow,
@@ -128,10 +96,10 @@ def _add_refinement(net: Net, learned: _Learned, blob: str) -> None:
         blob = net.add(
             concat(f"concat{level}", (encoder, features, upsampled), name=f"Concat{step + 1}")
         )
-    learned.convolution("Convolution5", blob, 2, 3, 1, top="predict_flow2")
+    learned.convolution("Convolution5", blob, 2, 3, tops="predict_flow2")
 
 
-def _add_full_size_flow(net: Net, size: FlowNetSize) -> None:
+def add_full_size_flow(net: Net, size: FlowNetSize) -> None:
     """`predict_flow_final`: FlowNetS's own flow, in pixels of the frame. Only silenced."""
     net.add(eltwise_scale("Eltwise4", "predict_flow2", "blob44", FLOW_UNIT_PX))
     net.add(_resample("Resample4", "blob44", "predict_flow_resize", size.height, size.width))

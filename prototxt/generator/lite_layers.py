@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .layers import convolution, relu
+from .layers import convolution, deconvolution, relu
 from .text import Layer, Name, Net, Value
 
 #: strides are 2**level: level 2 is 1/4 of the frame, level 5 is 1/32
@@ -15,6 +15,7 @@ SLOPE = 0.1
 MSRA: dict[str, Value] = {"type": "msra"}
 #: brings the trunk's features, whose values are some units large, to about unit size
 FROM_TRUNK: dict[str, Value] = {"type": "gaussian", "std": 0.02}
+BILINEAR: dict[str, Value] = {"type": "bilinear"}
 #: starts a prediction near zero
 NEAR_ZERO: dict[str, Value] = {"type": "gaussian", "std": 0.001}
 
@@ -29,17 +30,35 @@ def add_convolution(
     stride: int = 1,
     filler: dict[str, Value] = MSRA,
     propagate_down: tuple[bool, ...] = (),
+    dilation: int = 1,
 ) -> str:
     """Convolution with bias that keeps the size (or divides it by `stride`), and a leaky ReLU."""
     settings: dict[str, Value] = {"num_output": channels, "kernel_size": kernel_size}
     if kernel_size > 1:
-        settings["pad"] = kernel_size // 2
+        settings["pad"] = dilation * (kernel_size // 2)
+    if dilation > 1:
+        settings["dilation"] = dilation
     if stride > 1:
         settings["stride"] = stride
     settings["weight_filler"] = filler
     net.add(replace(convolution(name, blob, settings), propagate_down=propagate_down))
     net.add(relu(f"{name}/relu", name, SLOPE))
     return name
+
+
+def add_doubling(
+    net: Net, name: str, blob: str, channels: int, *, filler: dict[str, Value] = MSRA
+) -> str:
+    """A 4x4 deconvolution without bias that doubles height and width.
+
+    With the filler BILINEAR it keeps the channels apart and starts as interpolation.
+    """
+    settings: dict[str, Value] = {"num_output": channels, "bias_term": False}
+    settings |= {"kernel_size": 4, "stride": 2, "pad": 1}
+    if filler is BILINEAR:
+        settings["group"] = channels
+    settings["weight_filler"] = filler
+    return net.add(deconvolution(name, blob, settings))
 
 
 def add_prediction(net: Net, name: str, blob: str, channels: int, *, bias: float = 0.0) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from .efficientnet_lite0 import TAPS
 from .layers import concat
-from .lite_flow import flow, flow_features
+from .lite_flow import flow
 from .lite_layers import FROM_TRUNK, LEVELS, add_convolution, add_prediction, resample
 from .text import Layer, Name, Net
 
@@ -16,10 +18,11 @@ SCORE_LEVELS = (2, 3, 4)
 START_LOGIT = -1.0
 
 
-def add_mask_decoder(net: Net, *, from_flow: bool) -> dict[int, str]:
+def add_mask_decoder(net: Net, flow_features: Mapping[int, str]) -> dict[int, str]:
     """Appends the decoder and returns its last features for each level.
 
-    `from_flow`: whether the flow branch's features and flows are read (without a gradient).
+    `flow_features`: the flow branch's for each level, which are read with its flows (without a
+    gradient); none where nothing of it is read.
     """
     features: dict[int, str] = {}
     for level in LEVELS:
@@ -32,7 +35,7 @@ def add_mask_decoder(net: Net, *, from_flow: bool) -> dict[int, str]:
             inputs = [lateral, _add_context(net, tap, lateral)]
         else:
             inputs = [net.add(resample(f"up_mask{level}", features[level + 1], lateral)), lateral]
-        exchanged = [flow_features(level), flow(level)] if from_flow else []
+        exchanged = [flow_features[level], flow(level)] if flow_features else []
         propagate = (True,) * len(inputs) + (False,) * len(exchanged) if exchanged else ()
         blob = net.add(
             concat(f"mask_input{level}", [*inputs, *exchanged], propagate_down=propagate)

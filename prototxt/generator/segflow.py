@@ -10,7 +10,8 @@ import math
 from dataclasses import dataclass, field
 
 from .exchange import FULL, Exchange
-from .flownets import FlowNetSize, add_flownets
+from .flow_trunks import FLOW_TRUNKS, FlowTrunk
+from .flownets import FlowNetSize
 from .layers import concat, convolution, crop, deconvolution, input_blob, python_data, silence
 from .resnet101 import add_resnet101
 from .text import FROZEN, Layer, Name, Net, Rate
@@ -117,8 +118,9 @@ def _add_body(net: Net, size: FlowNetSize, exchange: Exchange, *, deploy: bool) 
         add_resnet101(net, "data")
         start = record(branches.trunk, start)
     if exchange.flow:
-        net.section("Flow trunk: FlowNetS, both frames.")
-        add_flownets(net, size, engine="CUDNN" if deploy else "")
+        trunk = _flow_trunk(exchange)
+        net.section(f"Flow trunk: {trunk.title}, both frames.")
+        trunk.add(net, size, "CUDNN" if deploy else "")
         start = record(branches.flow_trunk, start)
     if exchange.segmentation:
         net.section("Segmentation decoder: FCN on both trunks' features at 1/32, 1/16 and 1/8.")
@@ -131,8 +133,8 @@ def _add_body(net: Net, size: FlowNetSize, exchange: Exchange, *, deploy: bool) 
     return branches
 
 
-#: level (5 = 1/32): flow blob, offset of its crop for the mask, and for the flow
-_FLOW_FEATURES = {5: ("concat4", 1, 1), 4: ("concat3", 2, 0), 3: ("concat2", 4, 0)}
+#: level (5 = 1/32): offset of the flow features' crop for the mask, and for the flow
+_CROP_OFFSETS = {5: (1, 1), 4: (2, 0), 3: (4, 0)}
 #: level: segmentation blob as the decoders read it, trunk blob, factor
 _SCALED = {4: ("res4b22", 0.01), 3: ("res3b3", 0.0001)}
 
@@ -142,9 +144,9 @@ def _add_mask_decoder(net: Net, exchange: Exchange) -> None:
     for level in (5, 4, 3):
         features = _add_trunk_features(net, level)
         if exchange.flow:
-            _add_pooled_flow_features(net, level)
+            _add_pooled_flow_features(net, level, exchange)
         if exchange.flow and (exchange.to_mask or level == 5):
-            cropped = _add_cropped_flow_features(net, level, "")
+            cropped = _add_cropped_flow_features(net, level, "", exchange)
         if exchange.to_mask:
             features = _add_joined(net, level, "", features, cropped)
         previous = _add_score(net, level, "", features, previous)
@@ -155,7 +157,10 @@ def _add_flow_decoder(net: Net, exchange: Exchange) -> None:
     previous = ""
     for level in (5, 4, 3):
         shared = level == 5
-        features = _flow_name(level) if shared else _add_cropped_flow_features(net, level, "_flow")
+        if shared:
+            features = f"{_flow_blob(level, exchange)}c"
+        else:
+            features = _add_cropped_flow_features(net, level, "_flow", exchange)
         if exchange.to_flow:
             trunk = _trunk_name(level)
             if shared and exchange.to_mask:
@@ -169,8 +174,13 @@ def _trunk_name(level: int) -> str:
     return f"scale_res{level}" if level in _SCALED else "res5c"
 
 
-def _flow_name(level: int) -> str:
-    return f"{_FLOW_FEATURES[level][0]}c"
+def _flow_trunk(exchange: Exchange) -> FlowTrunk:
+    return FLOW_TRUNKS[exchange.flow_style or "flownets"]
+
+
+def _flow_blob(level: int, exchange: Exchange) -> str:
+    """The flow trunk's features that are pooled to a level, of twice its height and width."""
+    return _flow_trunk(exchange).features[level - 1]
 
 
 def _add_trunk_features(net: Net, level: int) -> str:
@@ -183,14 +193,15 @@ def _add_trunk_features(net: Net, level: int) -> str:
     return net.add(Layer(name, "Scale", (blob,), (name,), filler, (Rate(0),)))
 
 
-def _add_pooled_flow_features(net: Net, level: int) -> None:
-    blob = _FLOW_FEATURES[level][0]
+def _add_pooled_flow_features(net: Net, level: int, exchange: Exchange) -> None:
+    blob = _flow_blob(level, exchange)
     pool = {"pooling_param": {"kernel_size": 3, "stride": 2, "pool": Name("MAX")}}
     net.add(Layer(f"pool_{blob}", "Pooling", (blob,), (f"pool_{blob}",), pool))
 
 
-def _add_cropped_flow_features(net: Net, level: int, suffix: str) -> str:
-    blob, mask_offset, flow_offset = _FLOW_FEATURES[level]
+def _add_cropped_flow_features(net: Net, level: int, suffix: str, exchange: Exchange) -> str:
+    blob = _flow_blob(level, exchange)
+    mask_offset, flow_offset = _CROP_OFFSETS[level]
     name = f"{blob}c{suffix}"
     offset = flow_offset if suffix else mask_offset
     return net.add(crop(name, f"pool_{blob}", _trunk_name(level), name, offset))

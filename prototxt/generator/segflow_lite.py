@@ -14,8 +14,10 @@ from .efficientnet_lite0 import add_efficientnet_lite0
 from .exchange import FULL, Exchange
 from .layers import crop, input_blob, power_scale, python_data, silence
 from .lite_flow import FLOW_UNIT_PX, add_flow_branch, flow
+from .lite_flownetc import add_flownetc_branch
 from .lite_layers import LEVELS, MULTIPLE_OF, average_pool, pad, resample
 from .lite_mask import SCORE_LEVELS, add_mask_decoder, add_score
+from .lite_pwcnet import add_pwcnet_branch
 from .text import FROZEN, Layer, Name, Net, Rate
 
 DEPLOY_SIZE = (480, 854)
@@ -96,6 +98,14 @@ _HEADINGS = {
 }
 
 
+#: the branch itself, and what the ablations put in its place
+_FLOW_BRANCHES = {
+    "": add_flow_branch,
+    "flownetc": add_flownetc_branch,
+    "pwcnet": add_pwcnet_branch,
+}
+
+
 def _add_inputs(net: Net, stage: str, size: tuple[int, int], exchange: Exchange) -> None:
     if stage in DATA_TOPS:
         name = {"train_seg": "segmentation", "train_flow": "flow", "train_joint": "joint"}[stage]
@@ -122,14 +132,16 @@ def _add_branches(net: Net, exchange: Exchange) -> _Branches:
         start = len(net.layers)
         add_efficientnet_lite0(net, "frame1")
         branches.trunk = net.names_since(start)
+    features: dict[int, str] = {}
     if exchange.flow:
         net.section("Flow branch: features of both frames.")
         start = len(net.layers)
-        add_flow_branch(net, ("frame1", "frame2"), from_trunk=exchange.to_flow)
+        add_branch = _FLOW_BRANCHES[exchange.flow_style]
+        features = add_branch(net, ("frame1", "frame2"), from_trunk=exchange.to_flow)
         branches.flow = net.names_since(start)
     if exchange.segmentation:
         start = len(net.layers)
-        branches.mask_features = add_mask_decoder(net, from_flow=exchange.to_mask)
+        branches.mask_features = add_mask_decoder(net, features if exchange.to_mask else {})
         branches.mask_decoder = net.names_since(start)
     return branches
 

@@ -71,7 +71,29 @@ _SEGFLOW_LITE: dict[str, dict[str, Value]] = {
         "random_seed": 1,
     },
 }
-_STAGES = {"segflow": _SEGFLOW, "segflow_lite": _SEGFLOW_LITE}
+
+#: as FlowNet 1.0 and PWC-Net were trained; FlowNet's steps are PWC-Net's
+_FLOW_ALONE: dict[str, Value] = {
+    "type": "Adam",
+    "momentum": 0.9,
+    "momentum2": 0.999,
+    "weight_decay": 0.0004,
+    "lr_policy": "multistep",
+    "stepvalue": [400000, 600000, 800000, 1000000],
+    "gamma": 0.5,
+    "max_iter": 1200000,
+    "display": 20,
+    "average_loss": 20,
+    "snapshot": 10000,
+    "random_seed": 1,
+}
+_STAGES = {
+    "segflow": _SEGFLOW,
+    "segflow_lite": _SEGFLOW_LITE,
+    "flownets": {"train_flow": {"base_lr": 1e-5, **_FLOW_ALONE}},
+    "flownetc": {"train_flow": {"base_lr": 1e-5, **_FLOW_ALONE}},
+    "pwcnet": {"train_flow": {"base_lr": 1e-4, **_FLOW_ALONE}},
+}
 
 
 def solver(network: str, stage: str, folder: PurePosixPath, *, max_iter: int | None = None) -> str:

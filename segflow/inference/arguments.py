@@ -43,7 +43,8 @@ def add_network_arguments(parser: argparse.ArgumentParser) -> None:
         "--net",
         default="segflow_lite",
         metavar="NET",
-        help="segflow_lite (default), segflow, or a deploy.prototxt",
+        help="segflow_lite (default), segflow, a deploy.prototxt, or for flow alone: flownets, "
+        "flownetc, pwcnet (give their --weights)",
     )
     parser.add_argument(
         "--weights", type=Path, metavar="FILE", help="caffemodel; default: the net's own"

@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from segflow.errors import DataError, MissingDataError
+from segflow.synthesis.augment import MEAN_BGR
 
 ROOT = Path(__file__).resolve().parents[2]
+#: networks that measure motion and nothing else
+FLOW_NETWORKS = ("flownets", "flownetc", "pwcnet")
 DEFAULT_WEIGHTS = {
     "segflow_lite": ROOT / "models" / "segflow_lite.caffemodel",
     "segflow": ROOT / "models" / "SegFlow.caffemodel",
+    **{name: ROOT / "models" / f"{name}.caffemodel" for name in FLOW_NETWORKS},
 }
 _WHERE_FROM = {
     "segflow_lite": (
@@ -23,12 +27,20 @@ _WHERE_FROM = {
         "these are the published weights, which the repository may not bring along; give the "
         "place of SegFlow.caffemodel with --weights, or use --net segflow_lite"
     ),
+    **{
+        name: (
+            f"no weights of {name} are bundled; give a caffemodel with --weights FILE: the one "
+            "that its authors published, or one trained by python tools/train_iterative.py "
+            f"--net {name}"
+        )
+        for name in FLOW_NETWORKS
+    },
 }
 
 
 @dataclass(frozen=True)
 class NetworkFiles:
-    """name: "segflow_lite", "segflow" or the path as given; online_solver: None where fine-tuning
+    """name: that of a bundled network or the path as given; online_solver: None where fine-tuning
     is not offered."""
 
     name: str
@@ -37,7 +49,7 @@ class NetworkFiles:
 
 
 def find_network(net: str | Path) -> NetworkFiles:
-    """The files of "segflow_lite", of "segflow", or of a deploy.prototxt (or the folder with it).
+    """The files of a bundled network, or of a deploy.prototxt (or the folder with it).
 
     The online solver is solver_online.prototxt beside the deploy net.
     """
@@ -74,11 +86,19 @@ def find_weights(network: NetworkFiles, weights: str | Path | None) -> Path:
     return path
 
 
+#: frames t and t+1, B G R minus the mean of the segmentation networks
+_FRAMES = ("data", "data2")
+#: the same, 0 to 255, as the published flow networks take them
+_RAW_FRAMES = ("img0", "img1")
+
+
 class NetStructure:
     """The layers of a net file and the blobs that inference reads.
 
     mask_blob: "score" (one channel: the object's logit; two: background and object), or None.
     flow_blobs: of "score_flow" and "predict_flow_final", those that the net has.
+    frame_blobs: what takes both frames; mean_bgr: what is taken off their values.
+    at_full_size: a flow network, which sees frames as they are: motion is lost by shrinking.
     fixed_size: (H, W) of a net that takes no other size, as the published one; None of a net that
     takes any, which it does by padding.
     """
@@ -93,10 +113,14 @@ class NetStructure:
             for top in layer.top
             if layer.type == "Input" and layer.input_param.shape
         }
-        for name in ("data", "data2"):
+        self.at_full_size = inputs.issuperset(_RAW_FRAMES)
+        self.frame_blobs = _RAW_FRAMES if self.at_full_size else _FRAMES
+        self.mean_bgr = (0.0, 0.0, 0.0) if self.at_full_size else MEAN_BGR
+        for name in self.frame_blobs:
             if name not in inputs:
                 raise DataError(
-                    f"{deploy}: no Input layer {name!r}; a deploy net takes data and data2"
+                    f"{deploy}: no Input layer {name!r}; a deploy net takes data and data2 (or, "
+                    "frames without a mean taken off, img0 and img1)"
                 )
         self.mask_blob = "score" if "score" in tops else None
         self.flow_blobs = [name for name in ("score_flow", "predict_flow_final") if name in tops]
@@ -111,7 +135,7 @@ class NetStructure:
     def fixed_size(self) -> tuple[int, int] | None:
         if any(layer.type == "Pad" for layer in self.layers):
             return None
-        layer = next(layer for layer in self.layers if "data" in layer.top)
+        layer = next(layer for layer in self.layers if self.frame_blobs[0] in layer.top)
         height, width = layer.input_param.shape[0].dim[2:4]
         return int(height), int(width)
 

@@ -21,9 +21,10 @@ _WIDEST = 2.4
 
 @dataclass(frozen=True)
 class Pass:
-    """height: the shorter side of the frame as the net sees it; mirrored: left for right."""
+    """height: the shorter side of the frame as the net sees it, None: the frame's own; mirrored:
+    left for right."""
 
-    height: int
+    height: int | None
     mirrored: bool = False
 
 
@@ -33,13 +34,22 @@ QUALITIES: dict[str, tuple[Pass, ...]] = {
     "normal": (Pass(320),),
     "best": (Pass(320), Pass(320, True), Pass(448), Pass(448, True)),
 }
+#: The same for networks that see frames at full size.
+FULL_SIZE_QUALITIES: dict[str, tuple[Pass, ...]] = {
+    "fast": (Pass(320),),
+    "normal": (Pass(None),),
+    "best": (Pass(None), Pass(None, True)),
+}
 
 
-def working_size(frame_size: tuple[int, int], height: int) -> tuple[int, int]:
+def working_size(frame_size: tuple[int, int], height: int | None) -> tuple[int, int]:
     """(h, w) of a frame (H, W) at a pass: the shorter side becomes `height`, shape kept.
 
-    Very long frames become smaller than that, so that no pass costs much more than others.
+    None leaves it as it is. Very long frames become smaller than that, so that no pass costs much
+    more than others.
     """
+    if height is None:
+        return frame_size
     frame_height, frame_width = frame_size
     scale = height / min(frame_size)
     scale = min(scale, math.sqrt(_WIDEST * height * height / (frame_height * frame_width)))
@@ -56,13 +66,18 @@ def resize(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return cv2.resize(values, (width, height), interpolation=how)
 
 
-def frame_planes(image: np.ndarray, size: tuple[int, int], mirrored: bool = False) -> np.ndarray:
+def frame_planes(
+    image: np.ndarray,
+    size: tuple[int, int],
+    mirrored: bool = False,
+    mean_bgr: tuple[float, float, float] = MEAN_BGR,
+) -> np.ndarray:
     """A frame (H, W, 3) uint8 RGB as (1, 3, h, w) float32, BGR minus mean."""
     small = resize(image, size)
     if mirrored:
         small = small[:, ::-1]
     planes = small.transpose(2, 0, 1)[::-1].astype(np.float32)
-    planes -= np.array(MEAN_BGR, np.float32)[:, None, None]
+    planes -= np.array(mean_bgr, np.float32)[:, None, None]
     return planes[None]
 
 

@@ -20,7 +20,7 @@ import numpy as np
 import caffe
 from segflow.errors import DataError, UsageError
 from segflow.inference import networks, passes
-from segflow.inference.passes import QUALITIES, Pass
+from segflow.inference.passes import FULL_SIZE_QUALITIES, QUALITIES, Pass
 from segflow.readers.clip import Frame
 
 
@@ -42,10 +42,10 @@ class FrameResult:
 class VideoSegmenter:
     """A network with weights, ready for frames of any size.
 
-    net: "segflow_lite", "segflow", or a deploy.prototxt.
+    net: "segflow_lite", "segflow", "flownets", "flownetc", "pwcnet", or a deploy.prototxt.
     weights: a caffemodel; None takes the one that belongs to the net.
     quality: "fast", "normal", "best", or the passes themselves. A net of one fixed size has one
-    pass, or with "best" a second, mirrored one.
+    pass, or with "best" a second, mirrored one; so has a flow network, at the frame's size.
     Raises MissingDataError or DataError for files, caffe.Error for weights that do not fit.
 
     notes: what a user should know of these weights, in words.
@@ -63,7 +63,7 @@ class VideoSegmenter:
         self.passes = self._chosen_passes(quality)
         self.notes: list[str] = []
         self.flow_blob: str | None = None
-        self._nets: dict[int, Any] = {}
+        self._nets: dict[int | None, Any] = {}
         self._last: np.ndarray | None = None
         for height in dict.fromkeys(p.height for p in self.passes):
             self._nets[height] = self._new_net()
@@ -156,7 +156,8 @@ class VideoSegmenter:
         if not isinstance(quality, str):
             chosen = tuple(quality)
         elif quality in QUALITIES:
-            chosen = QUALITIES[quality]
+            qualities = FULL_SIZE_QUALITIES if self.structure.at_full_size else QUALITIES
+            chosen = qualities[quality]
         else:
             raise UsageError(f"quality {quality!r}: it is one of {', '.join(QUALITIES)}")
         if not chosen:
@@ -174,12 +175,13 @@ class VideoSegmenter:
         net = self._nets[one_pass.height]
         size = self._size(one_pass, frame.shape[:2])
         shape = (1, 3, *size)
-        if tuple(net.blobs["data"].shape) != shape:
-            net.blobs["data"].reshape(*shape)
-            net.blobs["data2"].reshape(*shape)
+        names, mean = self.structure.frame_blobs, self.structure.mean_bgr
+        if tuple(net.blobs[names[0]].shape) != shape:
+            for name in names:
+                net.blobs[name].reshape(*shape)
             net.reshape()
-        for name, image in (("data", frame), ("data2", next_frame)):
-            net.blobs[name].data[...] = passes.frame_planes(image, size, one_pass.mirrored)
+        for name, image in zip(names, (frame, next_frame), strict=True):
+            net.blobs[name].data[...] = passes.frame_planes(image, size, one_pass.mirrored, mean)
         net.forward()
         return net.blobs
 
@@ -200,6 +202,7 @@ class VideoSegmenter:
             layer.name
             for layer in self.structure.layers
             if layer.type in ("Convolution", "InnerProduct", "BatchNorm")
+            and layer.convolution_param.weight_filler.type != "diagonal"  # keeps its filler's
         ]
         bare = [name for name in learned if name in report["untouched"]]
         if bare:

@@ -66,7 +66,8 @@ class NetPass:
         self.net = net
         self.fixed_size = structure.fixed_size
         self._has_mask = structure.mask_blob is not None
-        self._has_flow = "score_flow" in structure.flow_blobs
+        self._flow_blob = next(iter(structure.flow_blobs), None)
+        self._frame_blobs, self._mean_bgr = structure.frame_blobs, structure.mean_bgr
 
     def predict(self, image1: np.ndarray, image2: np.ndarray, height: int | None) -> Prediction:
         """height: shorter side of the frames as the net sees them; None leaves them as they are."""
@@ -74,8 +75,8 @@ class NetPass:
         seen = self.fixed_size or size
         if self.fixed_size is None and height is not None and height < min(size):
             seen = working_size(size, height)
-        for name, image in (("data", image1), ("data2", image2)):
-            planes = frame_planes(image, seen)
+        for name, image in zip(self._frame_blobs, (image1, image2), strict=True):
+            planes = frame_planes(image, seen, mean_bgr=self._mean_bgr)
             blob = self.net.blobs[name]
             if tuple(blob.shape) != planes.shape:
                 blob.reshape(*planes.shape)
@@ -85,8 +86,8 @@ class NetPass:
         if self._has_mask:
             logit = logit_at_frame(self.net.blobs["score"].data, size, mirrored=False)
             probability = probability_of(logit)
-        if self._has_flow:
-            flow = flow_at_frame(self.net.blobs["score_flow"].data, size, mirrored=False)
+        if self._flow_blob:
+            flow = flow_at_frame(self.net.blobs[self._flow_blob].data, size, mirrored=False)
         return Prediction(probability, flow)
 
 

@@ -21,11 +21,13 @@ def convolution(
     stride: int = 1,
     pad: int = 0,
     group: int = 1,
+    dilation: int = 1,
 ) -> Array:
     """Cross-correlation, zero padding, floor division of the size."""
-    kernel = weights.shape[2]
+    covers = dilation * (weights.shape[2] - 1) + 1
     padded = np.pad(x, ((0, 0), (0, 0), (pad, pad), (pad, pad)))
-    windows = sliding_window_view(padded, (kernel, kernel), axis=(2, 3))[:, :, ::stride, ::stride]
+    windows = sliding_window_view(padded, (covers, covers), axis=(2, 3))
+    windows = windows[:, :, ::stride, ::stride, ::dilation, ::dilation]
     n, channels, height, width = windows.shape[:4]
     outputs = weights.shape[0]
     y = np.empty((n, outputs, height, width), x.dtype)
@@ -129,10 +131,11 @@ def normalize(x: Array, length: Array, *, epsilon: float) -> Array:
     return x / np.sqrt((x**2).sum(1, keepdims=True) + epsilon) * length
 
 
-def correlation(a: Array, b: Array, displacement: int) -> Array:
+def correlation(a: Array, b: Array, displacement: int, every: int = 1) -> Array:
     """Mean over channels of the products of a with b displaced; dx runs fastest."""
     n, _, height, width = a.shape
-    reach = range(-displacement, displacement + 1)
+    steps = displacement // every
+    reach = range(-steps * every, steps * every + 1, every)
     ring = (displacement, displacement)
     padded = np.pad(b, ((0, 0), (0, 0), ring, ring))
     y = np.empty((n, len(reach) ** 2, height, width), a.dtype)
@@ -142,12 +145,19 @@ def correlation(a: Array, b: Array, displacement: int) -> Array:
     return y
 
 
-def flow_warp(image: Array, flow: Array) -> Array:
-    """image at (x + u, y + v), bilinear; 0 where that is outside 0 <= x < W, 0 <= y < H."""
+def flow_warp(image: Array, flow: Array, *, past_centre: bool = True) -> Array:
+    """image at (x + u, y + v), bilinear; 0 where that is outside 0 <= x < W, 0 <= y < H.
+
+    PWC-Net's Warp takes nothing past the last pixel's centre: 0 <= x <= W - 1.
+    """
     n, _, height, width = image.shape
     x = np.arange(width, dtype=flow.dtype) + flow[:, 0]
     y = np.arange(height, dtype=flow.dtype)[:, None] + flow[:, 1]
-    inside = (x >= 0) & (y >= 0) & (x < width) & (y < height)
+    inside = (x >= 0) & (y >= 0)
+    if past_centre:
+        inside &= (x < width) & (y < height)
+    else:
+        inside &= (x <= width - 1) & (y <= height - 1)
     x, y = np.where(inside, x, 0), np.where(inside, y, 0)
     left, top = x.astype(int), y.astype(int)
     right, bottom = np.minimum(left + 1, width - 1), np.minimum(top + 1, height - 1)
@@ -173,6 +183,12 @@ def data_augmentation(x: Array, channel_mean: Array) -> Array:
     x = y.copy()
     y[..., -1, :] = 0.05 * x[..., -2, :] + 0.95 * x[..., -1, :]
     return y - channel_mean
+
+
+def flow_scale(flow: Array, from_grid: Array, to_grid: Array) -> Array:
+    """Pixels of one grid as pixels of another."""
+    v, u = (to_grid.shape[axis] / from_grid.shape[axis] for axis in (2, 3))
+    return flow * np.array([u, v], flow.dtype)[:, None, None]
 
 
 def sigmoid(x: Array) -> Array:

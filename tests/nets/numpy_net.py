@@ -30,7 +30,7 @@ def run(
     last_reader = {name: i for i, layer in enumerate(layers) for name in layer.bottoms}
     for index, layer in enumerate(layers):
         if layer.type == "Input":
-            blobs[layer.name] = inputs[layer.name]
+            blobs[layer.tops[0]] = inputs[layer.tops[0]]
             continue
         bottoms = [blobs[name] for name in layer.bottoms]
         params = [blob.astype(dtype) for blob in weights.get(layer.name, [])]
@@ -53,6 +53,8 @@ def _forward(layer: NetLayer, bottoms: list[Array], params: list[Array]) -> list
     if layer.type == "Slice":
         assert layer.settings("slice_param").one("axis") == 0
         return list(np.split(bottoms[0], len(layer.tops)))
+    if layer.type == "Convolution":
+        return [_convolution(layer, [bottom], params) for bottom in bottoms]
     return [_FORWARD[layer.type](layer, bottoms, params)]
 
 
@@ -64,6 +66,7 @@ def _convolution(layer: NetLayer, bottoms: list[Array], params: list[Array]) -> 
         stride=settings.one("stride", 1),
         pad=settings.one("pad", 0),
         group=settings.one("group", 1),
+        dilation=settings.one("dilation", 1),
     )
 
 
@@ -136,6 +139,8 @@ def _resample(layer: NetLayer, bottoms: list[Array], _: list[Array]) -> Array:
 def _data_augmentation(layer: NetLayer, bottoms: list[Array], params: list[Array]) -> Array:
     settings = layer.settings("augmentation_param")
     assert params[0].item() >= settings.one("recompute_mean"), "the mean is settled"
+    if "crop_height" not in settings:
+        return bottoms[0] - params[2]
     assert bottoms[0].shape[2:] == (settings.one("crop_height"), settings.one("crop_width"))
     return formulas.data_augmentation(bottoms[0], params[2])
 
@@ -155,11 +160,18 @@ def _normalize(layer: NetLayer, bottoms: list[Array], params: list[Array]) -> Ar
 def _correlation(layer: NetLayer, bottoms: list[Array], _: list[Array]) -> Array:
     settings = layer.settings("correlation_param")
     assert settings.one("pad") == settings.one("max_displacement")
-    return formulas.correlation(*bottoms, settings.one("max_displacement"))
+    displacement, every = settings.one("max_displacement"), settings.one("stride_2", 1)
+    return formulas.correlation(*bottoms, displacement, every)
+
+
+def _mean(layer: NetLayer, bottoms: list[Array], _: list[Array]) -> Array:
+    settings = layer.settings("mean_param")
+    assert settings.one("operation") == "SUBTRACT"
+    values = np.array(settings["value"], bottoms[0].dtype)[:, None, None]
+    return settings.one("input_scale") * bottoms[0] - values
 
 
 _FORWARD = {
-    "Convolution": _convolution,
     "Deconvolution": _deconvolution,
     "BatchNorm": _batch_norm,
     "Scale": lambda _, bottoms, params: formulas.scale(bottoms[0], *params),
@@ -176,4 +188,7 @@ _FORWARD = {
     "Normalize": _normalize,
     "Correlation": _correlation,
     "FlowWarp": lambda _, bottoms, __: formulas.flow_warp(*bottoms),
+    "Warp": lambda _, bottoms, __: formulas.flow_warp(*bottoms, past_centre=False),
+    "FlowScale": lambda _, bottoms, __: formulas.flow_scale(*bottoms),
+    "Mean": _mean,
 }

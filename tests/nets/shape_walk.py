@@ -43,9 +43,9 @@ def walk(layers: list[NetLayer], inputs: dict[str, Shape] | None = None) -> Walk
 
 
 def geometry(settings: Message) -> tuple[int, int, int]:
-    """Kernel size, stride, pad; square ones only."""
-    assert settings.one("dilation", 1) == 1
-    return settings.one("kernel_size"), settings.one("stride", 1), settings.one("pad", 0)
+    """Size that the kernel covers, stride, pad; square ones only."""
+    covers = settings.one("dilation", 1) * (settings.one("kernel_size") - 1) + 1
+    return covers, settings.one("stride", 1), settings.one("pad", 0)
 
 
 def _top_shapes(layer: NetLayer, bottoms: list[Shape], given: dict[str, Shape]) -> list[Shape]:
@@ -64,8 +64,12 @@ def _top_shapes(layer: NetLayer, bottoms: list[Shape], given: dict[str, Shape]) 
 def _convolution(layer: NetLayer, bottoms: list[Shape]) -> list[Shape]:
     settings = layer.settings("convolution_param")
     kernel, stride, pad = geometry(settings)
-    n, _, *size = bottoms[0]
-    return [(n, settings.one("num_output"), *((s + 2 * pad - kernel) // stride + 1 for s in size))]
+    assert len({shape[1] for shape in bottoms}) == 1, f"{layer.name}: {bottoms}"
+    channels = settings.one("num_output")
+    return [
+        (n, channels, *((s + 2 * pad - kernel) // stride + 1 for s in size))
+        for n, _, *size in bottoms
+    ]
 
 
 def _deconvolution(layer: NetLayer, bottoms: list[Shape]) -> list[Shape]:
@@ -117,6 +121,16 @@ def _eltwise(layer: NetLayer, bottoms: list[Shape]) -> list[Shape]:
     return [bottoms[0]]
 
 
+def _downsample(layer: NetLayer, bottoms: list[Shape]) -> list[Shape]:
+    values, reference = bottoms
+    return [values[:2] + reference[2:]]
+
+
+def _flow_scale(layer: NetLayer, bottoms: list[Shape]) -> list[Shape]:
+    assert len(bottoms) == 3 and bottoms[0][1] == 2, layer.name
+    return [bottoms[0]]
+
+
 def _resample(layer: NetLayer, bottoms: list[Shape]) -> list[Shape]:
     settings = layer.settings("resample_param")
     if len(bottoms) == 2:
@@ -126,7 +140,8 @@ def _resample(layer: NetLayer, bottoms: list[Shape]) -> list[Shape]:
 
 def _data_augmentation(layer: NetLayer, bottoms: list[Shape]) -> list[Shape]:
     settings = layer.settings("augmentation_param")
-    return [(*bottoms[0][:2], settings.one("crop_height"), settings.one("crop_width"))]
+    height, width = settings.one("crop_height"), settings.one("crop_width")
+    return [(*bottoms[0][:2], height, width) if height and width else bottoms[0]]
 
 
 def _pad(layer: NetLayer, bottoms: list[Shape]) -> list[Shape]:
@@ -144,10 +159,11 @@ def _flow_warp(layer: NetLayer, bottoms: list[Shape]) -> list[Shape]:
 def _correlation(layer: NetLayer, bottoms: list[Shape]) -> list[Shape]:
     settings = layer.settings("correlation_param")
     assert bottoms[0] == bottoms[1], layer.name
-    assert settings.one("stride_1", 1) == settings.one("stride_2", 1) == 1
+    assert settings.one("stride_1", 1) == 1
     reach = settings.one("max_displacement") + (settings.one("kernel_size") - 1) // 2
     n, _, *size = bottoms[0]
-    displacements = (2 * settings.one("max_displacement") + 1) ** 2
+    steps = settings.one("max_displacement") // settings.one("stride_2", 1)
+    displacements = (2 * steps + 1) ** 2
     return [(n, displacements, *(s + 2 * settings.one("pad", 0) - 2 * reach for s in size))]
 
 
@@ -162,7 +178,10 @@ _RULES = {
     "Resample": _resample,
     "DataAugmentation": _data_augmentation,
     "Pad": _pad,
+    "Downsample": _downsample,
+    "FlowScale": _flow_scale,
     "FlowWarp": _flow_warp,
+    "Warp": _flow_warp,
     "Correlation": _correlation,
 }
 
@@ -195,5 +214,5 @@ def _multiply_adds(
         return math.prod(tops[0]) * bottoms[0][1]
     if layer.type not in ("Convolution", "Deconvolution"):
         return 0
-    grid = tops[0] if layer.type == "Convolution" else bottoms[0]
-    return grid[0] * math.prod(params[0]) * math.prod(grid[2:])
+    grids = tops if layer.type == "Convolution" else bottoms
+    return sum(grid[0] * math.prod(params[0]) * math.prod(grid[2:]) for grid in grids)

@@ -90,7 +90,7 @@ def test_every_net_fits_together(prototxt_dir: Path) -> None:
         if path.name.startswith("solver"):
             continue
         height, width = (192, 320) if "segflow_lite" in path.parts else (480, 854)
-        channels = {"data": 3, "data2": 3, "label": 1, "weight": 1, "flow": 2}
+        channels = {"data": 3, "data2": 3, "img0": 3, "img1": 3, "label": 1, "weight": 1, "flow": 2}
         layers = read_net(path)
         found = walk(layers, {name: (1, c, height, width) for name, c in channels.items()})
         names = [layer.name for layer in layers]

@@ -1,0 +1,155 @@
+"""The flow networks in the engine: frames of any size, weights by name, and that they learn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import net_text
+import numpy as np
+import numpy_net
+import pytest
+import tiny_sets
+from numpy_layers import resample_linear
+
+caffe = pytest.importorskip("caffe", exc_type=ImportError)
+
+from google.protobuf import text_format  # noqa: E402
+
+from segflow.inference.networks import read_net  # noqa: E402
+
+#: how many times fewer channels the narrow nets have, and no fewer than so many
+NARROWER, FEWEST = 16, 4
+NETS = ["flownets", "flownetc", "pwcnet"]
+FRAMES = ("img0", "img1")
+RATES = dict.fromkeys(NETS, 0.003)
+STEPS = dict.fromkeys(NETS, 60)
+SHIFTS = ((3.0, -2.0), (-4.0, 1.0))  # (u, v) of the two pairs, pixels
+SOLVER = """net: "{}" type: "Adam" base_lr: {} lr_policy: "fixed" momentum: 0.9
+momentum2: 0.999 max_iter: 1000 random_seed: 5
+"""
+
+
+def narrow(source: Path, target: Path, inputs: dict[str, tuple[int, ...]]) -> Path:
+    """Writes the net with fewer channels, and Input layers of these shapes for what feeds it."""
+    net = read_net(source)
+    result = type(net)(name=net.name)
+    for name, shape in inputs.items():
+        result.layer.add(name=name, type="Input", top=[name]).input_param.shape.add(dim=shape)
+    for layer in net.layer:
+        if layer.type in ("Input", "Python"):
+            continue
+        channels = layer.convolution_param.num_output
+        if channels > 2:
+            layer.convolution_param.num_output = max(FEWEST, channels // NARROWER)
+        result.layer.add().CopyFrom(layer)
+    target.write_text(text_format.MessageToString(result))
+    return target
+
+
+@pytest.fixture
+def deploy(name: str, prototxt_dir: Path, tmp_path: Path) -> Path:
+    """The narrow deploy net of the network `name`."""
+    if "Mean" not in caffe.layer_type_list() and name != "pwcnet":
+        pytest.skip("the engine has no Mean layer yet")
+    shapes = dict.fromkeys(FRAMES, (1, 3, 64, 64))
+    caffe.set_random_seed(1)
+    return narrow(prototxt_dir / name / "deploy.prototxt", tmp_path / "deploy.prototxt", shapes)
+
+
+def run_at(net: Any, size: tuple[int, int]) -> None:
+    """Two frames of a moving texture of that size through the net."""
+    height, width = size
+    picture = tiny_sets.texture(3, height + 4, width + 4).transpose(2, 0, 1)
+    for frame, offset in zip(FRAMES, (0, 2), strict=True):
+        net.blobs[frame].reshape(1, 3, *size)
+        net.blobs[frame].data[...] = picture[:, offset:, offset:][:, :height, :width]
+    net.reshape()
+    net.forward()
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_flow_of_frames_of_any_size_is_in_their_pixels(deploy: Path) -> None:
+    """The same net, reshaped: stretched to multiples of 64, and its flow brought back."""
+    net = caffe.Net(str(deploy), caffe.TEST)
+    for size in ((64, 64), (75, 101), (33, 150), (128, 64)):
+        adapted = tuple(-(-side // 64) * 64 for side in size)
+        run_at(net, size)
+        assert tuple(net.blobs["img0_nomean_resize"].shape[2:]) == adapted
+        coarse, flow = net.blobs["blob44"].data, net.blobs["predict_flow_final"].data
+        assert coarse.shape[2:] == (adapted[0] // 4, adapted[1] // 4)
+        factors = np.array([size[1] / adapted[1], size[0] / adapted[0]])[:, None, None]
+        np.testing.assert_allclose(flow, resample_linear(coarse, *size) * factors, atol=1e-4)
+        assert np.abs(flow).max() > 1e-3
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_every_blob_equals_the_formulas(deploy: Path) -> None:
+    net = caffe.Net(str(deploy), caffe.TEST)
+    for layer in ("img0s_aug", "img1s_aug"):
+        if layer in net.params:
+            net.params[layer][0].data[...] = 1000  # the means are settled
+            net.params[layer][2].data[...] = np.reshape([0.41, 0.43, 0.45], (1, 3, 1, 1))
+    run_at(net, (75, 101))
+    weights = {n: [np.array(blob.data) for blob in blobs] for n, blobs in net.params.items()}
+    inputs = {frame: np.array(net.blobs[frame].data, np.float64) for frame in FRAMES}
+    expected = numpy_net.run(net_text.read_net(deploy), weights, inputs)
+    for blob, values in expected.items():
+        scale = np.sqrt((values**2).mean()) + 1e-6
+        found = net.blobs[blob].data
+        np.testing.assert_allclose(found / scale, values / scale, atol=2e-4, err_msg=blob)
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_published_weights_load_by_name_into_nets_for_another_size(
+    deploy: Path, tmp_path: Path
+) -> None:
+    """They hold a mean image of their own size, and nothing for Convolution6."""
+    published = tmp_path / "published.prototxt"
+    text = deploy.read_text().replace("Convolution6", "other").replace("dim: 64", "dim: 128")
+    published.write_text(text)
+    theirs, mine = (caffe.Net(str(file), caffe.TEST) for file in (published, deploy))
+    run_at(theirs, (128, 128))
+    for layer in ("img0s_aug", "img1s_aug"):
+        if layer in theirs.params:
+            theirs.params[layer][0].data[...] = 1000
+    theirs.save(str(tmp_path / "published.caffemodel"))
+    report = mine.copy_from(str(tmp_path / "published.caffemodel"))
+    assert report["untouched"] == ["Convolution6"]
+    for net in (theirs, mine):
+        run_at(net, (75, 101))
+    np.testing.assert_array_equal(*(n.blobs["predict_flow_final"].data for n in (theirs, mine)))
+
+
+def two_pairs(height: int, width: int) -> dict[str, np.ndarray]:
+    """Frames (2, 3, H, W) and flow (2, 2, H, W) of two moving textures."""
+    first, second, flows = [], [], []
+    for seed, (u, v) in enumerate(SHIFTS):
+        large = tiny_sets.texture(seed, height + 20, width + 20).transpose(2, 0, 1)
+        for frames, (x, y) in ((first, (10, 10)), (second, (10 - int(u), 10 - int(v)))):
+            frames.append(large[:, y : y + height, x : x + width])
+        flows.append(np.broadcast_to(np.array([u, v])[:, None, None], (2, height, width)))
+    arrays = {"img0": first, "img1": second, "flow": flows}
+    return {name: np.array(values, np.float32) for name, values in arrays.items()}
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_two_pairs_are_learned_by_heart(
+    name: str, deploy: Path, prototxt_dir: Path, tmp_path: Path
+) -> None:
+    """Of a size that is stretched. One flow for both pairs would leave 90 % of the error."""
+    pairs = two_pairs(60, 70)
+    shapes = {blob: values.shape for blob, values in pairs.items()}
+    net = narrow(prototxt_dir / name / "train_flow.prototxt", tmp_path / "train.prototxt", shapes)
+    solver_file = tmp_path / "solver.prototxt"
+    solver_file.write_text(SOLVER.format(net, RATES[name]))
+    solver = caffe.get_solver(str(solver_file))
+    for blob, values in pairs.items():
+        solver.net.blobs[blob].data[...] = values
+    solver.step(1)
+    error_px = float(solver.net.blobs["end_point_error"].data)
+    solver.step(STEPS[name])
+    assert float(solver.net.blobs["end_point_error"].data) < 0.3 * error_px
+    assert error_px > 2
+    still = solver.net.params["Convolution6"]
+    np.testing.assert_array_equal(still[0].data[:, :, 0, 0], np.eye(2))
