@@ -1,0 +1,107 @@
+// GenerateAugmentationParameters.
+#include "caffe/layers/generate_augmentation_parameters_layer.hpp"
+
+#include <stdexcept>
+
+namespace caffe {
+
+namespace {
+
+template <typename Dtype>
+bool is_data(const Blob<Dtype>& bottom) {
+  return bottom.height() > 1 || bottom.width() > 1;
+}
+
+}  // namespace
+
+template <typename Dtype>
+void GenerateAugmentationParametersLayer<Dtype>::LayerSetUp(
+    const vector<Blob<Dtype>*>& bottom, const vector<Blob<Dtype>*>&) {
+  CHECK_VALUE(bottom.size() != 2)
+      << where() << "takes one bottom, or three: coefficients, data and the crop of it";
+}
+
+template <typename Dtype>
+CropShape GenerateAugmentationParametersLayer<Dtype>::ShapeOf(
+    const vector<Blob<Dtype>*>& bottom) const {
+  if (bottom.size() == 3) {
+    return {bottom[2]->height(), bottom[2]->width(), bottom[1]->height(),
+            bottom[1]->width()};
+  }
+  CHECK_VALUE(param().crop_width() > 0 && param().crop_height() > 0)
+      << where() << "with one bottom, augmentation_param must have crop_width and "
+      << "crop_height";
+  const int height = param().crop_height(), width = param().crop_width();
+  if (is_data(*bottom[0])) {
+    return {height, width, bottom[0]->height(), bottom[0]->width()};
+  }
+  CHECK_VALUE(param().bottomwidth() > 0 && param().bottomheight() > 0)
+      << where() << "with coefficients for its one bottom, augmentation_param must have "
+      << "bottomwidth and bottomheight";
+  return {height, width, static_cast<int>(param().bottomheight()),
+          static_cast<int>(param().bottomwidth())};
+}
+
+template <typename Dtype>
+void GenerateAugmentationParametersLayer<Dtype>::Reshape(
+    const vector<Blob<Dtype>*>& bottom, const vector<Blob<Dtype>*>& top) {
+  shape_ = ShapeOf(bottom);
+  mode_ = bottom.size() == 1 && is_data(*bottom[0]) ? AugmentationMode::kRegenerate
+                                                    : augmentation_mode(param().mode());
+  const int num = bottom[0]->num();
+  CHECK_VALUE(mode_ == AugmentationMode::kRegenerate ||
+              bottom[0]->count() == num * kAugmentationCoefficients)
+      << where() << "bottom 0 holds coefficients (N, " << kAugmentationCoefficients
+      << ", 1, 1), not " << bottom[0]->shape_string();
+  top[0]->Reshape({num, kAugmentationCoefficients, 1, 1});
+}
+
+template <typename Dtype>
+void GenerateAugmentationParametersLayer<Dtype>::Forward_cpu(
+    const vector<Blob<Dtype>*>& bottom, const vector<Blob<Dtype>*>& top) {
+  ++passes_;
+  const bool reads = mode_ != AugmentationMode::kRegenerate;
+  const bool draws_now = this->phase_ == TRAIN || param().augment_during_test();
+  const AugmentationDraw draw{
+      param(), mode_,
+      augmentation_discount(this->layer_param_.coeff_schedule_param(), passes_), shape_,
+      this->layer_param_.name()};
+  const Dtype* incoming = reads ? bottom[0]->cpu_data() : nullptr;
+  Dtype* to = top[0]->mutable_cpu_data();
+  for (int at = 0; at < top[0]->count(); at += kAugmentationCoefficients) {
+    StoredAugmentation item{};
+    if (reads) item = read_augmentation(incoming + at);
+    if (draws_now) item = draw(item);
+    write_augmentation(item, to + at);
+  }
+}
+
+template <typename Dtype>
+void GenerateAugmentationParametersLayer<Dtype>::Backward_cpu(
+    const vector<Blob<Dtype>*>&, const vector<bool>& propagate_down,
+    const vector<Blob<Dtype>*>& bottom) {
+  for (size_t i = 0; i < bottom.size(); ++i) {
+    if (propagate_down[i])
+      caffe_set(bottom[i]->count(), Dtype(0), bottom[i]->mutable_cpu_diff());
+  }
+}
+
+template <typename Dtype>
+string GenerateAugmentationParametersLayer<Dtype>::GetState() {
+  return std::to_string(passes_);
+}
+
+template <typename Dtype>
+void GenerateAugmentationParametersLayer<Dtype>::SetState(const string& state) {
+  try {
+    passes_ = std::stoi(state);
+  } catch (const std::logic_error&) {
+    CHECK_VALUE(false) << where() << "a snapshot's count of passes is not a number: \""
+                       << state << "\"";
+  }
+}
+
+INSTANTIATE_CLASS(GenerateAugmentationParametersLayer);
+REGISTER_LAYER_CLASS(GenerateAugmentationParameters);
+
+}  // namespace caffe
