@@ -20,9 +20,9 @@ from .lite_layers import (
 from .text import Layer, Net
 
 #: channels of a level's dense block: each convolution reads all that were before it
-DENSE_CHANNELS = {5: (64, 48, 32), 4: (64, 48, 32), 3: (64, 48, 32), 2: (48, 32, 32)}
+DENSE_CHANNELS = {5: (64, 48, 32), 4: (64, 48, 32), 3: (48, 32, 32), 2: (16, 8, 32)}
 #: context network: channels, dilation
-CONTEXT = ((32, 1), (32, 2), (32, 4), (32, 8), (16, 1))
+CONTEXT = ((16, 1), (16, 2), (16, 4), (16, 8), (16, 1))
 UPSAMPLED_CHANNELS = 2
 
 

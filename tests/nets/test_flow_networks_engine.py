@@ -10,16 +10,11 @@ import numpy as np
 import numpy_net
 import pytest
 import tiny_sets
+from narrow_net import narrow
 from numpy_layers import resample_linear
 
 caffe = pytest.importorskip("caffe", exc_type=ImportError)
 
-from google.protobuf import text_format  # noqa: E402
-
-from segflow.inference.networks import read_net  # noqa: E402
-
-#: how many times fewer channels the narrow nets have, and no fewer than so many
-NARROWER, FEWEST = 16, 4
 NETS = ["flownets", "flownetc", "pwcnet"]
 FRAMES = ("img0", "img1")
 RATES = dict.fromkeys(NETS, 0.003)
@@ -28,23 +23,6 @@ SHIFTS = ((3.0, -2.0), (-4.0, 1.0))  # (u, v) of the two pairs, pixels
 SOLVER = """net: "{}" type: "Adam" base_lr: {} lr_policy: "fixed" momentum: 0.9
 momentum2: 0.999 max_iter: 1000 random_seed: 5
 """
-
-
-def narrow(source: Path, target: Path, inputs: dict[str, tuple[int, ...]]) -> Path:
-    """Writes the net with fewer channels, and Input layers of these shapes for what feeds it."""
-    net = read_net(source)
-    result = type(net)(name=net.name)
-    for name, shape in inputs.items():
-        result.layer.add(name=name, type="Input", top=[name]).input_param.shape.add(dim=shape)
-    for layer in net.layer:
-        if layer.type in ("Input", "Python"):
-            continue
-        channels = layer.convolution_param.num_output
-        if channels > 2:
-            layer.convolution_param.num_output = max(FEWEST, channels // NARROWER)
-        result.layer.add().CopyFrom(layer)
-    target.write_text(text_format.MessageToString(result))
-    return target
 
 
 @pytest.fixture

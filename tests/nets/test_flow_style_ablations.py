@@ -1,0 +1,127 @@
+"""SegFlow and segflow_lite with the flow branch of FlowNetC or PWC-Net: every stage runs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import generate
+import numpy as np
+import pytest
+from narrow_net import narrow
+from net_text import NetLayer, read_net
+from shape_walk import walk
+
+caffe = pytest.importorskip("caffe", exc_type=ImportError)
+
+HEIGHT, WIDTH = 48, 64
+CHANNELS = {"data": 3, "data2": 3, "label": 1, "weight": 1, "flow": 2}
+INPUTS = {
+    "train_seg": ("data", "data2", "label", "weight"),
+    "train_flow": ("data", "data2", "flow"),
+    "train_joint": ("data", "data2", "label", "weight", "flow"),
+    "online": ("data", "data2", "label", "weight"),
+}
+STYLES = ["flownetc", "pwcnet"]
+NETWORKS = ["segflow", "segflow_lite"]
+#: layers of each part: of both networks and both styles, those that are there
+SEGMENTATION = ("res5c_branch2c", "score_res5_con", "block16_project", "mask_conv5_1", "score2")
+FLOW_TRUNK = {
+    ("segflow", "flownetc"): ("conv1_flowC", "conv_redir", "conv6_1", "deconv2"),
+    ("segflow", "pwcnet"): ("conv0_1_a", "conv6_0", "upsample_flow_6to5", "conv2_4"),
+    ("segflow_lite", "flownetc"): ("pyramid1_1", "flow_redirected", "flow_refined2", "flow2"),
+    ("segflow_lite", "pwcnet"): ("pyramid1_1", "flow_dense5_1", "up_flow2", "flow_context5"),
+}
+SOLVER = 'net: "{}" type: "Adam" base_lr: 0.001 lr_policy: "fixed" max_iter: 9 random_seed: 5'
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All networks for small frames."""
+    folder = tmp_path_factory.mktemp("small")
+    size = ["--height", str(HEIGHT), "--width", str(WIDTH), "--output", str(folder)]
+    for network in NETWORKS:
+        assert generate.main(["--net", network, *size]) == 0
+    return folder / "ablations"
+
+
+def one_iteration(folder: Path, stage: str) -> tuple[Any, set[str]]:
+    """The stage's narrow net after one iteration, and the layers that learned in it."""
+    shapes = {name: (1, CHANNELS[name], HEIGHT, WIDTH) for name in INPUTS[stage]}
+    net_file = narrow(folder / f"{stage}.prototxt", folder / f"narrow_{stage}.prototxt", shapes)
+    solver_file = folder / f"narrow_solver_{stage}.prototxt"
+    solver_file.write_text(SOLVER.format(net_file))
+    solver = caffe.get_solver(str(solver_file))
+    net = solver.net
+    random = np.random.default_rng(4)
+    for name in INPUTS[stage]:
+        low, high = (-100, 100) if name.startswith("data") else (1, 1)
+        net.blobs[name].data[...] = random.uniform(low, high, net.blobs[name].shape)
+    if "label" in INPUTS[stage]:
+        net.blobs["label"].data[...] = np.arange(WIDTH) < WIDTH // 2
+    for name, blobs in net.params.items():  # statistics of unit variance
+        if name.startswith("bn") or name.endswith("/bn"):
+            blobs[1].data[...] = blobs[2].data[...] = 1
+    before = {name: [np.array(blob.data) for blob in blobs] for name, blobs in net.params.items()}
+    solver.step(1)
+    return net, {
+        name
+        for name, blobs in net.params.items()
+        if any(not np.array_equal(b.data, old) for b, old in zip(blobs, before[name], strict=True))
+    }
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("network", NETWORKS)
+def test_every_stage_trains_its_branch_and_the_deploy_net_takes_the_weights(
+    network: str, style: str, small: Path, tmp_path: Path
+) -> None:
+    folder = small / network / style
+    stages = [stage for stage in INPUTS if (folder / f"{stage}.prototxt").exists()]
+    assert set(stages) == set(INPUTS) - ({"train_joint"} if network == "segflow" else set())
+    flow = set(FLOW_TRUNK[network, style])
+    for stage in stages:
+        net, learned = one_iteration(folder, stage)
+        assert all(np.isfinite(blob.data).all() for blobs in net.params.values() for blob in blobs)
+        masks = learned & set(SEGMENTATION)
+        assert flow <= set(net.params) and len(set(SEGMENTATION) & set(net.params)) >= 2
+        assert bool(masks) == (stage != "train_flow"), stage
+        assert (flow <= learned) == (stage in ("train_flow", "train_joint")), stage
+        assert bool(flow & learned) == (stage in ("train_flow", "train_joint")), stage
+    net.save(str(tmp_path / "trained.caffemodel"))
+    shapes = {name: (1, 3, HEIGHT, WIDTH) for name in ("data", "data2")}
+    deploy_file = narrow(folder / "deploy.prototxt", tmp_path / "deploy.prototxt", shapes)
+    deploy = caffe.Net(str(deploy_file), caffe.TEST)
+    assert deploy.copy_from(str(tmp_path / "trained.caffemodel"))["untouched"] == []
+    deploy.forward()
+    assert deploy.blobs["score"].shape[2:] == deploy.blobs["score_flow"].shape[2:]
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_lite_branches_are_as_small_as_its_own(style: str, prototxt_dir: Path) -> None:
+    own = walk(read_net(prototxt_dir / "segflow_lite" / "deploy.prototxt"))
+    other = walk(read_net(prototxt_dir / "ablations/segflow_lite" / style / "deploy.prototxt"))
+    for blob in ("score", "score_flow", "flow5", "flow2", "mask_input5", "mask_input2"):
+        assert other.blobs[blob] == own.blobs[blob]
+    assert other.param_count < 8_000_000 and other.multiply_adds < 12.5e9
+    assert 0.5 < other.multiply_adds / own.multiply_adds < 2
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_segflow_keeps_the_published_trunk_preparation_and_decoders(
+    style: str, prototxt_dir: Path
+) -> None:
+    """All but the flow trunk, whatever its features are called."""
+    folders = (prototxt_dir / "segflow", prototxt_dir / "ablations/segflow" / style)
+    own, other = (read_net(folder / "deploy.prototxt") for folder in folders)
+    for mine, published in (
+        (_up_to(other, "Resample1"), _up_to(own, "Resample1")),
+        (_up_to(other[::-1], "Eltwise4"), _up_to(own[::-1], "Eltwise4")),
+    ):
+        texts = [re.sub(r"denseconcat(\d)_4", r"concat\1", str(layer.message)) for layer in mine]
+        assert texts == [str(layer.message) for layer in published]
+
+
+def _up_to(layers: list[NetLayer], name: str) -> list[NetLayer]:
+    return layers[: 1 + [layer.name for layer in layers].index(name)]
