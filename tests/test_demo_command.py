@@ -131,6 +131,33 @@ def test_a_net_without_flow_writes_none_and_says_so(tmp_path, clip):
     assert not (tmp_path / "out/flow").exists() and (tmp_path / "out/masks").exists()
 
 
+def test_a_flow_network_writes_motion_alone(tmp_path, clip):
+    """PWC-Net, made to answer 2 of its units (of 20 pixels) to the right everywhere; the frames
+    are seen at their own size, stretched to 128 x 64."""
+    caffe = pytest.importorskip("caffe", exc_type=ImportError)
+    net = caffe.Net(str(ROOT / "prototxt/pwcnet/deploy.prototxt"), caffe.TEST)
+    for name in ("predict_flow_ini", "predict_flow_inc"):
+        net.params[name][0].data[...] = 0
+        net.params[name][1].data[...] = (1, 0)
+    net.save(str(tmp_path / "pwc.caffemodel"))
+    out, weights = tmp_path / "out", ("--weights", tmp_path / "pwc.caffemodel")
+    result = run(clip, "--net", "pwcnet", *weights, "--output", out)
+    assert "seen by the net at 104x60" in result.stdout and "no masks" in result.stderr
+    written = sorted(path.name for path in out.iterdir())
+    assert written == ["a clip.mp4", "flow", "flow_color", "summary.json"]
+    flow = read_flo(out / "flow/a clip/10.flo")
+    np.testing.assert_allclose(flow, np.broadcast_to((40 * 104 / 128, 0), (*SIZE, 2)), rtol=1e-4)
+    assert len(list((out / "flow_color/a clip").iterdir())) == 3
+    video = [frame.image for frame in VideoClip(out / "a clip.mp4")]
+    assert len(video) == 3 and video[0].shape == (60, 2 * 104 + 4, 3)
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["net"] == "pwcnet" and summary["flow_blob"] == "predict_flow_final"
+    mask = tmp_path / "first.png"
+    write_mask(mask, disc(*SIZE, (30, 30), 16))
+    result = run(clip, "--net", "pwcnet", *weights, "--mask", mask, status=1, cwd=tmp_path)
+    assert "cannot be fine-tuned" in result.stderr
+
+
 def test_fine_tuning_to_the_first_mask_moves_the_masks_to_it(tmp_path, clip):
     """Weights that take the dark background for the object learn better from one mask."""
     caffe = pytest.importorskip("caffe", exc_type=ImportError)
@@ -193,6 +220,8 @@ def test_failures_are_one_line_on_stderr(tiny, clip, tmp_path):
         ((clip, "--net", tiny[1], "--weights", "nothing"), 1, ["nothing", "a folder"]),
         ((clip, "--net", tiny[1], "--weights", "mask.png"), 1, ["mask.png"]),
         ((clip, "--net", "segflow"), 1, ["SegFlow.caffemodel", "--weights"]),
+        ((clip, "--net", "pwcnet"), 1, ["no weights of pwcnet are bundled", "--weights FILE"]),
+        ((clip, "--net", "flownetc"), 1, ["no weights of flownetc are bundled", "--weights FILE"]),
         ((clip, "--davis", davis, "--sequence", "alpha"), 2, ["give one of them"]),
         (("--davis", davis), 2, ["--sequence"]),
         (("--sequence", "alpha"), 2, ["--davis"]),

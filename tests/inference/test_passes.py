@@ -15,6 +15,7 @@ from segflow.inference import passes
         ((2160, 3840), 240, (240, 427)),
         ((100, 100), 240, (240, 240)),
         ((1, 1), 240, (240, 240)),
+        ((10, 4000), None, (10, 4000)),
     ],
 )
 def test_the_shorter_side_becomes_the_height(frame, height, expected):
@@ -36,6 +37,8 @@ def test_planes_are_bgr_minus_mean():
     np.testing.assert_allclose(planes[0, :, 1, 2], expected, rtol=1e-6)
     mirrored = passes.frame_planes(image, (4, 6), mirrored=True)
     np.testing.assert_array_equal(mirrored, planes[..., ::-1])
+    raw = passes.frame_planes(image, (4, 6), mean_bgr=(0, 0, 0))
+    np.testing.assert_array_equal(raw[0, :, 1, 2], (10, 20, 30))
 
 
 def test_the_logit_of_two_channels_is_their_difference():

@@ -240,5 +240,10 @@ def test_bundled_nets_know_their_results_and_sizes():
     heads, deconvolutions = published.heads("score_flow")
     assert heads == [f"score_res{level}_con_flow" for level in (5, 4, 3)]
     assert deconvolutions[-1] == "upscore8_flow"
+    flow = NetStructure(ROOT / "prototxt/pwcnet/deploy.prototxt")
+    assert (flow.mask_blob, flow.flow_blobs) == (None, ["predict_flow_final"])
+    assert (flow.fixed_size, flow.at_full_size) == (None, True)
+    assert (flow.frame_blobs, flow.mean_bgr) == (("img0", "img1"), (0, 0, 0))
+    assert (lite.at_full_size, lite.frame_blobs) == (False, ("data", "data2"))
     without = NetStructure(ROOT / "prototxt/ablations/segflow_lite/without_flow/deploy.prototxt")
     assert without.flow_blobs == []
