@@ -74,5 +74,3 @@ if(CAFFE_USE_ONEDNN)
   endif()
 endif()
 message(STATUS "oneDNN: ${CAFFE_HAS_ONEDNN} ${DNNL_LIBRARY}; BLAS: ${CAFFE_BLAS_LIBRARY}")
-
-target_compile_definitions(caffe_dependencies INTERFACE CPU_ONLY)

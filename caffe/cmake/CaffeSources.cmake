@@ -4,13 +4,31 @@ set(CAFFE_TEST_SOURCES ${CAFFE_SOURCES})
 list(FILTER CAFFE_TEST_SOURCES INCLUDE REGEX "/src/caffe/test/")
 list(FILTER CAFFE_SOURCES EXCLUDE REGEX "/src/caffe/test/")
 
+# Kernels: nvcc compiles them in a CUDA build, the host compiler (for the simulated device) in
+# every other.
+file(GLOB_RECURSE CAFFE_DEVICE_SOURCES CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/src/caffe/*.cu)
+if(CAFFE_USE_CUDA)
+  list(FILTER CAFFE_SOURCES EXCLUDE REGEX "/device/simulated/")
+  list(FILTER CAFFE_DEVICE_SOURCES EXCLUDE REGEX "/device/simulated/")
+  if(NOT CAFFE_HAS_CUDNN)
+    list(FILTER CAFFE_SOURCES EXCLUDE REGEX "/device/cudnn/")
+  else()
+    list(FILTER CAFFE_SOURCES EXCLUDE REGEX "/device/no_cudnn/")
+  endif()
+else()
+  list(FILTER CAFFE_SOURCES EXCLUDE REGEX "/device/(cuda|cudnn)/")
+  list(FILTER CAFFE_DEVICE_SOURCES EXCLUDE REGEX "/device/(cuda|cudnn)/")
+  set_source_files_properties(${CAFFE_DEVICE_SOURCES} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS
+                                                                "-x;c++")
+endif()
+list(APPEND CAFFE_SOURCES ${CAFFE_DEVICE_SOURCES})
+
 # A device or library that is absent has a folder of stubs instead of #ifdefs in every file.
 if(CAFFE_HAS_ONEDNN)
   list(FILTER CAFFE_SOURCES EXCLUDE REGEX "/backend/no_onednn/")
 else()
   list(FILTER CAFFE_SOURCES EXCLUDE REGEX "/backend/onednn/")
 endif()
-list(FILTER CAFFE_SOURCES EXCLUDE REGEX "/backend/cudnn/")
 
 # Instruction sets by file name; the caller checks the processor before it calls into them.
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|amd64")

@@ -105,7 +105,8 @@ class Caffe {
   static RNG& rng_stream();
 
   static Brew mode();
-  /// CPU-only build: GPU warns once and stays on the CPU.
+  /// CPU-only build: GPU warns once and stays on the CPU, unless the simulated device is
+  /// on (CAFFE_DEVICE=simulated). CUDA build without a device: an error.
   static void set_mode(Brew mode);
   static void set_random_seed(const unsigned int seed);
   static void SetDevice(const int device_id);

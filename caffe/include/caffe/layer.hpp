@@ -8,6 +8,7 @@
 
 #include "caffe/blob.hpp"
 #include "caffe/common.hpp"
+#include "caffe/device/host_fallback.hpp"
 #include "caffe/layer_factory.hpp"
 #include "caffe/proto/caffe.pb.h"
 #include "caffe/util/math_functions.hpp"
@@ -107,6 +108,12 @@ class Layer {
   }
   void set_top_has_gradient(const vector<bool>& flags) { top_has_gradient_ = flags; }
 
+  /// GPU mode: Forward and Backward launch the same work whenever the shapes are the same
+  /// and look at no number on the host, so that the work may be recorded once and
+  /// replayed (a CUDA graph). Layers that draw random numbers or follow the iteration say
+  /// no.
+  virtual bool RepeatsOnDevice() const { return false; }
+
   // Names of the flow forks' older base.
   virtual bool ShareInParallel() const { return false; }
   bool IsShared() const { return is_shared_; }
@@ -129,8 +136,10 @@ class Layer {
 
   virtual void Forward_cpu(const vector<Blob<Dtype>*>& bottom,
                            const vector<Blob<Dtype>*>& top) = 0;
+  /// GPU mode. A layer without GPU code works on the host; the log names its type once.
   virtual void Forward_gpu(const vector<Blob<Dtype>*>& bottom,
                            const vector<Blob<Dtype>*>& top) {
+    note_host_fallback(type());
     Forward_cpu(bottom, top);
   }
   virtual void Backward_cpu(const vector<Blob<Dtype>*>& top,
@@ -139,6 +148,7 @@ class Layer {
   virtual void Backward_gpu(const vector<Blob<Dtype>*>& top,
                             const vector<bool>& propagate_down,
                             const vector<Blob<Dtype>*>& bottom) {
+    note_host_fallback(type());
     Backward_cpu(top, propagate_down, bottom);
   }
 

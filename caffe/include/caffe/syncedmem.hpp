@@ -14,6 +14,14 @@ namespace caffe {
 
 class PackedContents;
 
+/// The sizes of a memory whose order on the device is (num, spatial, channels).
+struct ChannelsLast {
+  int num = 0, channels = 0, spatial = 0;
+  bool operator==(const ChannelsLast& o) const {
+    return num == o.num && channels == o.channels && spatial == o.spatial;
+  }
+};
+
 /// Host memory for code that asks for it by BVLC's names; zeroed, aligned to 64 bytes.
 void CaffeMallocHost(void** ptr, size_t size, bool* use_cuda);
 void CaffeFreeHost(void* ptr, bool use_cuda);
@@ -28,6 +36,9 @@ void CaffeFreeHost(void* ptr, bool use_cuda);
 /// While a view is alive (a NumPy array over this memory, `AddView`), host memory is the
 /// truth in both directions: readers of the blocked form reorder anew on every call, and
 /// the net brings host memory up to date after every layer that wrote (`SyncViews`).
+///
+/// The device's copy (GPU mode) is row-major for whoever asks gpu_data; an operator may
+/// leave it channels-last (float only), as on the host with the blocked layout.
 class SyncedMemory {
  public:
   enum SyncedHead { UNINITIALIZED, HEAD_AT_CPU, HEAD_AT_GPU, SYNCED };
@@ -44,6 +55,10 @@ class SyncedMemory {
   void set_cpu_data(void* data);
   void set_gpu_data(void* data);
   SyncedHead head() const;
+#ifndef CPU_ONLY
+  /// Starts the copy to the device on a stream; host memory must stay until it is done.
+  void async_gpu_push(const cudaStream_t& stream);
+#endif
   size_t size() const { return size_; }
 
   /// The contents in the given layout (float only); row-major contents are reordered.
@@ -66,8 +81,25 @@ class SyncedMemory {
   void RemoveView() { --view_count_; }
   bool has_views() const { return view_count_ > 0; }
   void SyncViews() {
-    if (has_views() && head_is_blocked()) cpu_data();
+    if (has_views() && !host_valid_ && (blocked_valid_ || device_valid_ || last_valid_)) {
+      cpu_data();
+    }
   }
+  /// True if the device's copy can be read without a transfer (but perhaps a reorder).
+  bool device_is_current() const {
+    return (device_valid_ || last_valid_) && view_count_ == 0;
+  }
+  /// The device's contents channels-last; row-major ones are reordered.
+  const float* gpu_channels_last(const ChannelsLast& order);
+  /// Memory to be overwritten COMPLETELY in that order.
+  float* mutable_gpu_channels_last(const ChannelsLast& order);
+  /// True if the channels-last form can be read without a reorder.
+  bool channels_last_is_current(const ChannelsLast& order) const {
+    return last_valid_ && view_count_ == 0 && order_ == order;
+  }
+  /// What a recorded graph has written anew: the form that was the newest when it was
+  /// recorded is the only one that holds.
+  void MarkDeviceWritten(bool channels_last);
 
   /// From now on buffers come from the arena; what is there is kept.
   void set_arena(shared_ptr<Arena> arena) { arena_ = std::move(arena); }
@@ -94,26 +126,35 @@ class SyncedMemory {
   struct Buffer {
     void* data = nullptr;
     size_t bytes = 0;
-    bool owned = false;
+    bool owned = false, pinned = false;
     shared_ptr<Arena> arena;
   };
 
   void Allocate(Buffer* buffer, size_t bytes, bool zeroed);
   void Free(Buffer* buffer);
   void NeedHost();
+  void NeedDevice();
+  void FreeDevice();
   void EnsureHostValid();
+  void EnsureDeviceValid();
+  void RowMajorFromLast();
   void CheckNotReleased() const;
   void Touch();
 
   size_t size_;
   Buffer host_, blocked_;
+  void* device_ = nullptr;  ///< row-major
+  bool device_owned_ = false;
+  float* last_ = nullptr;  ///< channels-last, on the device
+  ChannelsLast order_;
   BlockedLayout layout_;
-  std::atomic<bool> host_valid_{false}, blocked_valid_{false};
+  std::atomic<bool> host_valid_{false}, blocked_valid_{false}, device_valid_{false};
+  std::atomic<bool> last_valid_{false};
   std::atomic<int> view_count_{0};
   std::atomic<std::uint64_t> version_;
   shared_ptr<Arena> arena_;
   shared_ptr<const string> released_name_;
-  shared_ptr<const PackedContents> packed_;  ///< where neither form is valid
+  shared_ptr<const PackedContents> packed_;  ///< where no other form is valid
   bool packed_only_allowed_ = false;
   std::mutex mutex_;
 

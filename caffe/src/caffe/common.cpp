@@ -8,6 +8,7 @@
 #include <ctime>
 #include <random>
 
+#include "caffe/device/device.hpp"
 #include "caffe/util/rng.hpp"
 
 namespace caffe {
@@ -37,8 +38,7 @@ Caffe::Brew Caffe::mode() {
 }
 
 void Caffe::set_mode(Brew mode) {
-#ifdef CPU_ONLY
-  if (mode == GPU) {
+  if (mode == GPU && !device::is_built()) {
     static std::atomic<bool> warned{false};
     if (!warned.exchange(true)) {
       LOG(WARNING)
@@ -46,7 +46,8 @@ void Caffe::set_mode(Brew mode) {
     }
     mode = CPU;
   }
-#endif
+  CHECK(mode == CPU || device::count() > 0)
+      << "GPU mode: no CUDA device can be used here (nvidia-smi tells more)";
   Caffe& caffe = Get();
   caffe.mode_ = mode;
   caffe.mode_is_set_ = true;
@@ -63,19 +64,32 @@ Caffe::RNG& Caffe::rng_stream() {
   return *caffe.random_generator_;
 }
 
-#ifdef CPU_ONLY
 void Caffe::SetDevice(const int device_id) {
+  if (device::is_built()) {
+    device::select(device_id);
+    return;
+  }
   static std::atomic<bool> warned{false};
   if (!warned.exchange(true)) {
     LOG(WARNING) << "This is a CPU-only build: device " << device_id << " is ignored.";
   }
 }
 void Caffe::DeviceQuery() {
-  LOG(WARNING) << "This is a CPU-only build: there is no device to query.";
+  if (device::is_built()) {
+    LOG(INFO) << device::description();
+  } else {
+    LOG(WARNING) << "This is a CPU-only build: there is no device to query.";
+  }
 }
-bool Caffe::CheckDevice(const int) { return false; }
-int Caffe::FindDevice(const int) { return -1; }
-#endif
+bool Caffe::CheckDevice(const int device_id) {
+  return device::is_built() && device::is_usable(device_id);
+}
+int Caffe::FindDevice(const int start_id) {
+  for (int id = start_id; device::is_built() && id < device::count(); ++id) {
+    if (device::is_usable(id)) return id;
+  }
+  return -1;
+}
 
 void Caffe::set_logging(bool on) { SetMinLogLevel(on ? LOG_INFO : LOG_ERROR); }
 

@@ -1,4 +1,5 @@
-// The device half of math_functions.hpp, which includes it in a GPU build.
+// The device half of math_functions.hpp, which includes it in a CUDA build; .cu files
+// include it themselves, since they run on the simulated device, too.
 //
 // Pointers are device pointers; the results of dot and asum come back to the host.
 #ifndef CAFFE_UTIL_MATH_FUNCTIONS_GPU_HPP_
@@ -26,16 +27,16 @@ void caffe_gpu_axpby(const int N, const Dtype alpha, const Dtype* X, const Dtype
 void caffe_gpu_memcpy(const size_t N, const void* X, void* Y);
 template <typename Dtype>
 void caffe_gpu_set(const int N, const Dtype alpha, Dtype* X);
-inline void caffe_gpu_memset(const size_t N, const int alpha, void* X) {
-  CUDA_CHECK(cudaMemset(X, alpha, N));
-}
+void caffe_gpu_memset(const size_t N, const int alpha, void* X);
 
 template <typename Dtype>
 void caffe_gpu_add_scalar(const int N, const Dtype alpha, Dtype* X);
 template <typename Dtype>
 void caffe_gpu_scal(const int N, const Dtype alpha, Dtype* X);
+#ifndef CPU_ONLY
 template <typename Dtype>
 void caffe_gpu_scal(const int N, const Dtype alpha, Dtype* X, cudaStream_t stream);
+#endif
 template <typename Dtype>
 void caffe_gpu_scale(const int n, const Dtype alpha, const Dtype* x, Dtype* y);
 
@@ -74,12 +75,13 @@ void caffe_gpu_rng_uniform(const int n, unsigned int* r);
 /// Uniform in (a, b].
 template <typename Dtype>
 void caffe_gpu_rng_uniform(const int n, const Dtype a, const Dtype b, Dtype* r);
-/// n must be even with cuRAND's default generator.
+/// differs: n may be odd.
 template <typename Dtype>
 void caffe_gpu_rng_gaussian(const int n, const Dtype mu, const Dtype sigma, Dtype* r);
 
 }  // namespace caffe
 
+#ifndef CPU_ONLY
 /// Defines and instantiates caffe_gpu_NAME over `x[index]` and `y[index]`; in a .cu.
 #define DEFINE_AND_INSTANTIATE_GPU_UNARY_FUNC(name, operation)                      \
   template <typename Dtype>                                                         \
@@ -94,5 +96,6 @@ void caffe_gpu_rng_gaussian(const int n, const Dtype mu, const Dtype sigma, Dtyp
   }                                                                                 \
   template void caffe_gpu_##name<float>(const int, const float*, float*);           \
   template void caffe_gpu_##name<double>(const int, const double*, double*)
+#endif
 
 #endif  // CAFFE_UTIL_MATH_FUNCTIONS_GPU_HPP_

@@ -5,7 +5,9 @@
 #include <cstring>
 #include <sstream>
 
+#include "caffe/device/device.hpp"
 #include "caffe/util/math_functions.hpp"
+#include "caffe/util/math_functions_gpu.hpp"
 
 namespace caffe {
 
@@ -180,12 +182,11 @@ void Blob<Dtype>::set_gpu_data(Dtype* data) {
   data_->set_gpu_data(data);
 }
 
-#ifdef CPU_ONLY
 template <typename Dtype>
 const int* Blob<Dtype>::gpu_shape() const {
-  NO_GPU;
+  CHECK(shape_data_) << "the blob has no shape yet";
+  return static_cast<const int*>(shape_data_->gpu_data());
 }
-#endif
 
 template <typename Dtype>
 BlockedLayout Blob<Dtype>::blocked_layout() const {
@@ -206,10 +207,13 @@ void Blob<Dtype>::CopyFrom(const Blob& source, bool copy_diff, bool reshape) {
     ReshapeLike(source);
   }
   if (count_ == 0) return;
-  if (copy_diff) {
-    std::memcpy(mutable_cpu_diff(), source.cpu_diff(), sizeof(Dtype) * count_);
+  SyncedMemory* from = (copy_diff ? source.diff() : source.data()).get();
+  SyncedMemory* to = (copy_diff ? diff() : data()).get();
+  if (Caffe::mode() == Caffe::GPU) {
+    device::copy_on_device(to->mutable_gpu_data(), from->gpu_data(),
+                           sizeof(Dtype) * count_);
   } else {
-    std::memcpy(mutable_cpu_data(), source.cpu_data(), sizeof(Dtype) * count_);
+    std::memcpy(to->mutable_cpu_data(), from->cpu_data(), sizeof(Dtype) * count_);
   }
 }
 
@@ -236,46 +240,90 @@ void Blob<Dtype>::ShareDiff(const Blob& other) {
                                      static_cast<int>(diff_->size() / sizeof(Dtype))));
 }
 
+namespace {
+
+/// Whether arithmetic on the memory belongs on the device: the newest copy is there.
+bool LivesOnDevice(const SyncedMemory& memory) {
+  return memory.device_is_current() &&
+         (memory.head() == SyncedMemory::HEAD_AT_GPU || Caffe::mode() == Caffe::GPU);
+}
+
+template <typename Dtype>
+Dtype SumOfAbs(int count, SyncedMemory* memory) {
+  Dtype sum = 0;
+  if (LivesOnDevice(*memory)) {
+    caffe_gpu_asum(count, static_cast<const Dtype*>(memory->gpu_data()), &sum);
+  } else {
+    sum = caffe_cpu_asum(count, static_cast<const Dtype*>(memory->cpu_data()));
+  }
+  return sum;
+}
+
+template <typename Dtype>
+Dtype SumOfSquares(int count, SyncedMemory* memory) {
+  Dtype sum = 0;
+  if (LivesOnDevice(*memory)) {
+    const auto* x = static_cast<const Dtype*>(memory->gpu_data());
+    caffe_gpu_dot(count, x, x, &sum);
+  } else {
+    const auto* x = static_cast<const Dtype*>(memory->cpu_data());
+    sum = caffe_cpu_dot(count, x, x);
+  }
+  return sum;
+}
+
+template <typename Dtype>
+void ScaleBy(int count, Dtype factor, SyncedMemory* memory) {
+  if (LivesOnDevice(*memory)) {
+    caffe_gpu_scal(count, factor, static_cast<Dtype*>(memory->mutable_gpu_data()));
+  } else {
+    caffe_scal(count, factor, static_cast<Dtype*>(memory->mutable_cpu_data()));
+  }
+}
+
+}  // namespace
+
 template <typename Dtype>
 void Blob<Dtype>::Update() {
   CHECK(data()->head() != SyncedMemory::UNINITIALIZED) << "update of a blob without data";
-  caffe_axpy<Dtype>(count_, Dtype(-1), cpu_diff(), mutable_cpu_data());
+  if (LivesOnDevice(*diff()) || LivesOnDevice(*data())) {
+    caffe_gpu_axpy<Dtype>(count_, Dtype(-1), gpu_diff(), mutable_gpu_data());
+  } else {
+    caffe_axpy<Dtype>(count_, Dtype(-1), cpu_diff(), mutable_cpu_data());
+  }
 }
 
 template <typename Dtype>
 Dtype Blob<Dtype>::asum_data() const {
   if (!data_ || data_->head() == SyncedMemory::UNINITIALIZED || count_ == 0) return 0;
-  return caffe_cpu_asum(count_, cpu_data());
+  return SumOfAbs<Dtype>(count_, data_.get());
 }
 
 template <typename Dtype>
 Dtype Blob<Dtype>::asum_diff() const {
-  if (!has_diff() || count_ == 0) return 0;
-  return caffe_cpu_asum(count_, cpu_diff());
+  return has_diff() && count_ > 0 ? SumOfAbs<Dtype>(count_, diff_.get()) : Dtype(0);
 }
 
 template <typename Dtype>
 Dtype Blob<Dtype>::sumsq_data() const {
   if (!data_ || data_->head() == SyncedMemory::UNINITIALIZED || count_ == 0) return 0;
-  return caffe_cpu_dot(count_, cpu_data(), cpu_data());
+  return SumOfSquares<Dtype>(count_, data_.get());
 }
 
 template <typename Dtype>
 Dtype Blob<Dtype>::sumsq_diff() const {
-  if (!has_diff() || count_ == 0) return 0;
-  return caffe_cpu_dot(count_, cpu_diff(), cpu_diff());
+  return has_diff() && count_ > 0 ? SumOfSquares<Dtype>(count_, diff_.get()) : Dtype(0);
 }
 
 template <typename Dtype>
 void Blob<Dtype>::scale_data(Dtype scale_factor) {
   if (!data_ || data_->head() == SyncedMemory::UNINITIALIZED || count_ == 0) return;
-  caffe_scal(count_, scale_factor, mutable_cpu_data());
+  ScaleBy(count_, scale_factor, data_.get());
 }
 
 template <typename Dtype>
 void Blob<Dtype>::scale_diff(Dtype scale_factor) {
-  if (!has_diff() || count_ == 0) return;
-  caffe_scal(count_, scale_factor, mutable_cpu_diff());
+  if (has_diff() && count_ > 0) ScaleBy(count_, scale_factor, diff_.get());
 }
 
 // Integer blobs hold indices: arithmetic on them is an error.

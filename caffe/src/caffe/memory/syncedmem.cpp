@@ -3,11 +3,16 @@
 
 #include <cstring>
 
+#include "caffe/device/channels_last.hpp"
+#include "caffe/device/device.hpp"
 #include "caffe/packed_contents.hpp"
 
 namespace caffe {
 
 namespace {
+
+/// Smaller buffers are not worth a page of pinned memory.
+constexpr size_t kLeastPinned = size_t{1} << 16;
 
 /// Never the same twice; scattered, since sums of versions must not come back either.
 std::uint64_t NextVersion() {
@@ -20,13 +25,23 @@ std::uint64_t NextVersion() {
 }  // namespace
 
 void CaffeMallocHost(void** ptr, size_t size, bool* use_cuda) {
-  *use_cuda = false;
+  *use_cuda = Caffe::mode() == Caffe::GPU && device::is_built();
+  if (*use_cuda) {
+    *ptr = device::allocate_pinned(size);
+    return;
+  }
   *ptr = std::aligned_alloc(64, (std::max(size, size_t{1}) + 63) / 64 * 64);
   if (*ptr == nullptr) CAFFE_THROW(kMemory) << "not enough memory: " << size << " bytes";
   std::memset(*ptr, 0, size);
 }
 
-void CaffeFreeHost(void* ptr, bool) { std::free(ptr); }
+void CaffeFreeHost(void* ptr, bool use_cuda) {
+  if (use_cuda) {
+    device::free_pinned(ptr);
+  } else {
+    std::free(ptr);
+  }
+}
 
 SyncedMemory::SyncedMemory() : SyncedMemory(0) {}
 SyncedMemory::SyncedMemory(size_t size) : size_(size), version_(NextVersion()) {}
@@ -34,21 +49,30 @@ SyncedMemory::SyncedMemory(size_t size) : size_(size), version_(NextVersion()) {
 SyncedMemory::~SyncedMemory() {
   Free(&host_);
   Free(&blocked_);
+  FreeDevice();
 }
 
 void SyncedMemory::Allocate(Buffer* buffer, size_t bytes, bool zeroed) {
   Free(buffer);
+  const bool device_mode = Caffe::mode() == Caffe::GPU;
   buffer->arena = arena_;
-  buffer->data = arena_ ? arena_->Allocate(bytes) : allocate_host(bytes);
+  buffer->pinned = !arena_ && device_mode && bytes >= kLeastPinned && device::is_built();
+  buffer->data = arena_           ? arena_->Allocate(bytes)
+                 : buffer->pinned ? device::allocate_pinned(bytes)
+                                  : allocate_host(bytes);
   buffer->bytes = bytes;
   buffer->owned = true;
   if (arena_ && zeroed) std::memset(buffer->data, 0, bytes);
+  if (device_mode) device::note_host_memory(buffer->data, bytes);
 }
 
 void SyncedMemory::Free(Buffer* buffer) {
   if (buffer->owned) {
+    device::forget_host_memory(buffer->data);
     if (buffer->arena) {
       buffer->arena->Release(buffer->data);
+    } else if (buffer->pinned) {
+      device::free_pinned(buffer->data);
     } else {
       free_host(buffer->data, buffer->bytes);
     }
@@ -84,13 +108,128 @@ void SyncedMemory::EnsureHostValid() {
   if (blocked_valid_) {
     reorder_to_plain(layout_, static_cast<const float*>(blocked_.data),
                      static_cast<float*>(host_.data));
+  } else if (device_valid_ || last_valid_) {
+    RowMajorFromLast();
+    device::copy_to_host(host_.data, device_, size_);
   } else if (packed_) {
     packed_->Unpack(host_.data);
     packed_.reset();
   }
   host_valid_ = true;
-  if (has_views()) blocked_valid_ = false;  // whoever writes through a view tells nobody
+  // Whoever writes through a view tells nobody.
+  if (has_views()) blocked_valid_ = device_valid_ = last_valid_ = false;
 }
+
+/// Device memory exists, zeroed when new (what an arena's blob finds is undefined). The
+/// lock is held.
+void SyncedMemory::NeedDevice() {
+  if (device_ != nullptr) return;
+  CHECK(device::is_built())
+      << "this build has no GPU: it cannot give a blob's memory on one";
+  device_ = device::allocate(size_);
+  device_owned_ = true;
+  if (!arena_) device::fill_bytes(device_, 0, size_);
+}
+
+void SyncedMemory::FreeDevice() {
+  if (device_owned_) device::free(device_);
+  device::free(last_);
+  device_ = nullptr;
+  last_ = nullptr;
+  device_owned_ = device_valid_ = last_valid_ = false;
+}
+
+/// The row-major form on the device, if only the channels-last one holds. The lock is
+/// held.
+void SyncedMemory::RowMajorFromLast() {
+  if (device_valid_ || !last_valid_) return;
+  NeedDevice();
+  device::to_row_major(order_, last_, static_cast<float*>(device_));
+  device_valid_ = true;
+}
+
+void SyncedMemory::EnsureDeviceValid() {
+  if (device_valid_ && !has_views()) return;
+  if (head() != UNINITIALIZED || released_name_) {
+    if (has_views() || !last_valid_) EnsureHostValid();
+  }
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (device_valid_ && !has_views()) return;
+  NeedDevice();
+  if (host_valid_) {
+    device::copy_to_device(device_, host_.data, size_);
+  } else {
+    RowMajorFromLast();
+  }
+  device_valid_ = !has_views() || !host_valid_;
+}
+
+const void* SyncedMemory::gpu_data() {
+  EnsureDeviceValid();
+  return device_;
+}
+
+void* SyncedMemory::mutable_gpu_data() {
+  if (released_name_) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    NeedDevice();
+    device_valid_ = true;
+  }
+  EnsureDeviceValid();
+  MarkDeviceWritten(false);
+  return device_;
+}
+
+const float* SyncedMemory::gpu_channels_last(const ChannelsLast& order) {
+  if (channels_last_is_current(order)) return last_;
+  EnsureDeviceValid();
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (channels_last_is_current(order)) return last_;
+  if (last_ == nullptr) last_ = static_cast<float*>(device::allocate(size_));
+  order_ = order;
+  device::to_channels_last(order, static_cast<const float*>(device_), last_);
+  last_valid_ = !has_views();
+  return last_;
+}
+
+float* SyncedMemory::mutable_gpu_channels_last(const ChannelsLast& order) {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (last_ == nullptr) last_ = static_cast<float*>(device::allocate(size_));
+    order_ = order;
+  }
+  MarkDeviceWritten(true);
+  return last_;
+}
+
+void SyncedMemory::set_gpu_data(void* data) {
+  CHECK(data) << "set_gpu_data needs memory";
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    FreeDevice();
+    device_ = data;
+  }
+  MarkDeviceWritten(false);
+}
+
+void SyncedMemory::MarkDeviceWritten(bool channels_last) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  device_valid_ = !channels_last;
+  last_valid_ = channels_last;
+  host_valid_ = blocked_valid_ = false;
+  Touch();
+}
+
+#ifndef CPU_ONLY
+void SyncedMemory::async_gpu_push(const cudaStream_t& stream) {
+  CHECK(head() == HEAD_AT_CPU) << "async_gpu_push needs the newest contents on the host";
+  EnsureHostValid();
+  std::lock_guard<std::mutex> lock(mutex_);
+  NeedDevice();
+  CUDA_CHECK(cudaMemcpyAsync(device_, host_.data, size_, cudaMemcpyHostToDevice, stream));
+  device_valid_ = true;
+}
+#endif
 
 const void* SyncedMemory::cpu_data() {
   EnsureHostValid();
@@ -104,7 +243,7 @@ void* SyncedMemory::mutable_cpu_data() {
     host_valid_ = true;
   }
   EnsureHostValid();
-  blocked_valid_ = false;
+  blocked_valid_ = device_valid_ = last_valid_ = false;
   Touch();
   return host_.data;
 }
@@ -116,7 +255,7 @@ void SyncedMemory::set_cpu_data(void* data) {
   host_.data = data;
   host_.bytes = size_;
   host_valid_ = true;
-  blocked_valid_ = false;
+  blocked_valid_ = device_valid_ = last_valid_ = false;
   Touch();
 }
 
@@ -145,7 +284,7 @@ float* SyncedMemory::mutable_blocked_data(const BlockedLayout& layout) {
   if (blocked_.bytes != bytes) Allocate(&blocked_, bytes, false);
   layout_ = layout;
   blocked_valid_ = true;
-  host_valid_ = false;
+  host_valid_ = device_valid_ = last_valid_ = false;
   Touch();
   return static_cast<float*>(blocked_.data);
 }
@@ -153,13 +292,15 @@ float* SyncedMemory::mutable_blocked_data(const BlockedLayout& layout) {
 float* SyncedMemory::update_blocked_data(const BlockedLayout& layout) {
   blocked_data(layout);
   blocked_valid_ = true;
-  host_valid_ = false;
+  host_valid_ = device_valid_ = last_valid_ = false;
   Touch();
   return static_cast<float*>(blocked_.data);
 }
 
 SyncedMemory::SyncedHead SyncedMemory::head() const {
-  return host_valid_ || blocked_valid_ || packed_ ? HEAD_AT_CPU : UNINITIALIZED;
+  const bool on_host = host_valid_ || blocked_valid_ || packed_;
+  if (device_valid_ || last_valid_) return on_host ? SYNCED : HEAD_AT_GPU;
+  return on_host ? HEAD_AT_CPU : UNINITIALIZED;
 }
 
 std::uint64_t SyncedMemory::version() {
@@ -170,10 +311,12 @@ std::uint64_t SyncedMemory::version() {
 void SyncedMemory::Release(const shared_ptr<const string>& blob_name) {
   std::lock_guard<std::mutex> lock(mutex_);
   if (has_views()) return;
-  if (host_.data != nullptr && !host_.owned)
-    return;  // foreign memory is not ours to give
+  // Foreign memory is not ours to give.
+  if (host_.data != nullptr && !host_.owned) return;
+  if (device_ != nullptr && !device_owned_) return;
   Free(&host_);
   Free(&blocked_);
+  FreeDevice();
   host_valid_ = blocked_valid_ = false;
   version_ = NextVersion();
   packed_.reset();
@@ -193,6 +336,7 @@ bool SyncedMemory::KeepPackedOnly(shared_ptr<const PackedContents> packed) {
   blocked_valid_ = false;
   Free(&host_);
   Free(&blocked_);
+  FreeDevice();
   version_ = NextVersion();
   packed_ = std::move(packed);
   return true;
@@ -201,11 +345,5 @@ bool SyncedMemory::KeepPackedOnly(shared_ptr<const PackedContents> packed) {
 size_t SyncedMemory::held_bytes() const {
   return (host_.owned ? host_.bytes : 0) + (blocked_.owned ? blocked_.bytes : 0);
 }
-
-#ifdef CPU_ONLY
-const void* SyncedMemory::gpu_data() { NO_GPU; }
-void* SyncedMemory::mutable_gpu_data() { NO_GPU; }
-void SyncedMemory::set_gpu_data(void*) { NO_GPU; }
-#endif
 
 }  // namespace caffe

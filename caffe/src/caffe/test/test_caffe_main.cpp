@@ -1,4 +1,6 @@
 // main of caffe_tests: GoogleTest's options, and in a GPU build one positional device id.
+// With CAFFE_TEST_MODE=gpu in the environment every test begins in GPU mode, so that the
+// layers' whole suite runs on the device, too.
 #include "caffe/test/test_caffe_main.hpp"
 
 #ifndef CPU_ONLY
@@ -26,6 +28,17 @@ void select_device(int argc, char** argv) {
 }  // namespace
 #endif
 
+namespace {
+
+/// Sets the mode anew before each test: some leave another behind.
+class ModeOfTests : public ::testing::EmptyTestEventListener {
+  void OnTestStart(const ::testing::TestInfo&) override {
+    caffe::Caffe::set_mode(caffe::Caffe::GPU);
+  }
+};
+
+}  // namespace
+
 int main(int argc, char** argv) {
   ::testing::InitGoogleTest(&argc, argv);
   caffe::GlobalInit(&argc, &argv);
@@ -34,5 +47,9 @@ int main(int argc, char** argv) {
 #ifndef CPU_ONLY
   select_device(argc, argv);
 #endif
+  const char* mode = std::getenv("CAFFE_TEST_MODE");
+  if (mode != nullptr && std::string(mode) == "gpu") {
+    ::testing::UnitTest::GetInstance()->listeners().Append(new ModeOfTests);
+  }
   return RUN_ALL_TESTS();
 }

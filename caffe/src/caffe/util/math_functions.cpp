@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "caffe/device/device.hpp"
+#include "caffe/util/math_functions_gpu.hpp"
 #include "caffe/util/vector_math.hpp"
 
 namespace caffe {
@@ -77,12 +79,11 @@ void caffe_cpu_axpby(const int N, const Dtype alpha, const Dtype* X, const Dtype
 template <typename Dtype>
 void caffe_copy(const int N, const Dtype* X, Dtype* Y) {
   if (X == Y || N <= 0) return;
-#ifndef CPU_ONLY
-  if (Caffe::mode() == Caffe::GPU) {
-    CUDA_CHECK(cudaMemcpy(Y, X, sizeof(Dtype) * N, cudaMemcpyDefault));
+  if (Caffe::mode() == Caffe::GPU &&
+      (device::is_device_pointer(X) || device::is_device_pointer(Y))) {
+    caffe_gpu_memcpy(sizeof(Dtype) * N, X, Y);
     return;
   }
-#endif
   parallel_ranges(N, 1 << 18, [=](int64_t begin, int64_t end) {
     std::memcpy(Y + begin, X + begin, sizeof(Dtype) * (end - begin));
   });

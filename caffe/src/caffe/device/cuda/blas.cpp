@@ -1,0 +1,82 @@
+// Products on the GPU by cuBLAS.
+#include "caffe/device/blas.hpp"
+
+#include <map>
+
+#include "caffe/device/cuda/cuda_check.hpp"
+#include "caffe/device/cuda/handles.hpp"
+#include "caffe/device/stream.hpp"
+
+namespace caffe {
+
+const char* cublasGetErrorString(cublasStatus_t error) {
+  return cublasGetStatusString(error);
+}
+
+namespace device {
+
+namespace {
+
+/// One handle a thread and device, each with a workspace of its own, as graphs need.
+struct Handles {
+  std::map<int, cublasHandle_t> by_device;
+  ~Handles() {
+    for (const auto& handle : by_device) cublasDestroy(handle.second);
+  }
+};
+
+constexpr std::size_t kWorkspace = std::size_t{32} << 20;
+
+}  // namespace
+
+cublasHandle_t cublas_handle() {
+  static thread_local Handles handles;
+  cublasHandle_t& handle = handles.by_device[current()];
+  if (handle == nullptr) {
+    CUBLAS_CHECK(cublasCreate(&handle));
+    CUBLAS_CHECK(cublasSetStream(handle, stream()));
+    // Never given back: handles end with their threads, and graphs may still use it.
+    CUBLAS_CHECK(cublasSetWorkspace(handle, allocate(kWorkspace), kWorkspace));
+  }
+  CUBLAS_CHECK(cublasSetMathMode(
+      handle, tf32_allowed() ? CUBLAS_TF32_TENSOR_OP_MATH : CUBLAS_DEFAULT_MATH));
+  return handle;
+}
+
+// cuBLAS is column-major: the row-major C = A B is its C^T = B^T A^T.
+template <typename Dtype>
+void gemm(const Gemm<Dtype>& p) {
+  if (p.m == 0 || p.n == 0 || p.batch == 0) return;
+  const cublasOperation_t op_a = p.transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N;
+  const cublasOperation_t op_b = p.transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N;
+  const int lda = p.transpose_a ? p.m : p.k;
+  const int ldb = p.transpose_b ? p.k : p.n;
+  const cudaDataType_t type = sizeof(Dtype) == 4 ? CUDA_R_32F : CUDA_R_64F;
+  const cublasComputeType_t compute = sizeof(Dtype) == 8 ? CUBLAS_COMPUTE_64F
+                                      : tf32_allowed()   ? CUBLAS_COMPUTE_32F_FAST_TF32
+                                                         : CUBLAS_COMPUTE_32F;
+  CUBLAS_CHECK(cublasGemmStridedBatchedEx(
+      cublas_handle(), op_b, op_a, p.n, p.m, p.k, &p.alpha, p.b, type, ldb > 0 ? ldb : 1,
+      p.stride_b, p.a, type, lda > 0 ? lda : 1, p.stride_a, &p.beta, p.c, type, p.n,
+      p.stride_c, p.batch, compute, CUBLAS_GEMM_DEFAULT));
+}
+
+template <typename Dtype>
+void gemv(bool transpose, int m, int n, Dtype alpha, const Dtype* a, const Dtype* x,
+          Dtype beta, Dtype* y) {
+  if (m == 0 || n == 0) return;
+  const cublasOperation_t op = transpose ? CUBLAS_OP_N : CUBLAS_OP_T;
+  if constexpr (sizeof(Dtype) == 4) {
+    CUBLAS_CHECK(cublasSgemv(cublas_handle(), op, n, m, &alpha, a, n, x, 1, &beta, y, 1));
+  } else {
+    CUBLAS_CHECK(cublasDgemv(cublas_handle(), op, n, m, &alpha, a, n, x, 1, &beta, y, 1));
+  }
+}
+
+template void gemm(const Gemm<float>&);
+template void gemm(const Gemm<double>&);
+template void gemv(bool, int, int, float, const float*, const float*, float, float*);
+template void gemv(bool, int, int, double, const double*, const double*, double, double*);
+
+}  // namespace device
+}  // namespace caffe

@@ -1,0 +1,38 @@
+// Products on the simulated device, by the host's BLAS.
+#include "caffe/device/blas.hpp"
+
+#include "caffe/device/launch_simulated.hpp"
+#include "caffe/util/math_functions.hpp"
+
+namespace caffe {
+namespace device {
+
+template <typename Dtype>
+void gemm(const Gemm<Dtype>& p) {
+  check_body(&p, sizeof(p));
+  const OpenMemory open;
+  for (int i = 0; i < p.batch; ++i) {
+    caffe_cpu_gemm<Dtype>(p.transpose_a ? CblasTrans : CblasNoTrans,
+                          p.transpose_b ? CblasTrans : CblasNoTrans, p.m, p.n, p.k,
+                          p.alpha, p.a + i * p.stride_a, p.b + i * p.stride_b, p.beta,
+                          p.c + i * p.stride_c);
+  }
+}
+
+template <typename Dtype>
+void gemv(bool transpose, int m, int n, Dtype alpha, const Dtype* a, const Dtype* x,
+          Dtype beta, Dtype* y) {
+  const void* const pointers[] = {a, x, y};
+  check_body(pointers, sizeof(pointers));
+  const OpenMemory open;
+  caffe_cpu_gemv<Dtype>(transpose ? CblasTrans : CblasNoTrans, m, n, alpha, a, x, beta,
+                        y);
+}
+
+template void gemm(const Gemm<float>&);
+template void gemm(const Gemm<double>&);
+template void gemv(bool, int, int, float, const float*, const float*, float, float*);
+template void gemv(bool, int, int, double, const double*, const double*, double, double*);
+
+}  // namespace device
+}  // namespace caffe
