@@ -14,7 +14,7 @@ from .flownet import add_flownetc_body, add_flownets_body
 from .flownets import FLOW_UNIT_PX, ONE_OVER_255
 from .layers import convolution, eltwise_scale, input_blob, python_data
 from .pwcnet import add_pwcnet_body
-from .text import Layer, Name, Net
+from .text import FROZEN, Layer, Name, Net
 
 DEPLOY_SIZE = (480, 854)
 STAGES = ("deploy", "train_flow")
@@ -154,6 +154,7 @@ def _add_full_size_flow(net: Net, scaling: str) -> None:
 
 def _add_losses(net: Net) -> None:
     """End-point errors at five sizes in units of 20 pixels; NaN = unknown, which counts nothing."""
+    net.set_rates(["Convolution6"], FROZEN)  # no gradient comes here, but weight decay would
     net.section("Losses: true flow in units of 20 pixels of the stretched frame, at each level.")
     stretched = f"{FRAMES[0]}_nomean_resize"
     net.add(_flow_scale("flow_stretched", "flow", FRAMES[0], stretched, "flow_stretched"))

@@ -22,6 +22,7 @@ STEPS = dict.fromkeys(NETS, 60)
 SHIFTS = ((3.0, -2.0), (-4.0, 1.0))  # (u, v) of the two pairs, pixels
 SOLVER = """net: "{}" type: "Adam" base_lr: {} lr_policy: "fixed" momentum: 0.9
 momentum2: 0.999 max_iter: 1000 random_seed: 5
+weight_decay: 0.0004
 """
 
 

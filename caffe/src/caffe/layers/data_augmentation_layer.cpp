@@ -45,8 +45,12 @@ bool has_effect(const AugmentationCoefficients<double>& c) {
 template <typename Dtype>
 void DataAugmentationLayer<Dtype>::CheckParameters(int channels) const {
   if (!crops()) {
-    LOG(WARNING) << where()
-                 << "Please enter crop size if you want to perform augmentation";
+    const auto groups = {kSpatialGroup, kChromaticGroup, kEigenGroup, kEffectsGroup};
+    const auto asked = [this](AugmentationGroup group) { return draws(param(), group); };
+    if (std::any_of(groups.begin(), groups.end(), asked)) {
+      LOG(WARNING) << where()
+                   << "Please enter crop size if you want to perform augmentation";
+    }
     return;
   }
   if (!draws_now()) return;
