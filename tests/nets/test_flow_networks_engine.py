@@ -10,6 +10,7 @@ import numpy as np
 import numpy_net
 import pytest
 import tiny_sets
+from moving_pairs import moving_pairs
 from narrow_net import narrow
 from numpy_layers import resample_linear
 
@@ -19,7 +20,6 @@ NETS = ["flownets", "flownetc", "pwcnet"]
 FRAMES = ("img0", "img1")
 RATES = dict.fromkeys(NETS, 0.003)
 STEPS = dict.fromkeys(NETS, 60)
-SHIFTS = ((3.0, -2.0), (-4.0, 1.0))  # (u, v) of the two pairs, pixels
 SOLVER = """net: "{}" type: "Adam" base_lr: {} lr_policy: "fixed" momentum: 0.9
 momentum2: 0.999 max_iter: 1000 random_seed: 5
 weight_decay: 0.0004
@@ -100,24 +100,13 @@ def test_published_weights_load_by_name_into_nets_for_another_size(
     np.testing.assert_array_equal(*(n.blobs["predict_flow_final"].data for n in (theirs, mine)))
 
 
-def two_pairs(height: int, width: int) -> dict[str, np.ndarray]:
-    """Frames (2, 3, H, W) and flow (2, 2, H, W) of two moving textures."""
-    first, second, flows = [], [], []
-    for seed, (u, v) in enumerate(SHIFTS):
-        large = tiny_sets.texture(seed, height + 20, width + 20).transpose(2, 0, 1)
-        for frames, (x, y) in ((first, (10, 10)), (second, (10 - int(u), 10 - int(v)))):
-            frames.append(large[:, y : y + height, x : x + width])
-        flows.append(np.broadcast_to(np.array([u, v])[:, None, None], (2, height, width)))
-    arrays = {"img0": first, "img1": second, "flow": flows}
-    return {name: np.array(values, np.float32) for name, values in arrays.items()}
-
-
 @pytest.mark.parametrize("name", NETS)
 def test_two_pairs_are_learned_by_heart(
     name: str, deploy: Path, prototxt_dir: Path, tmp_path: Path
 ) -> None:
     """Of a size that is stretched. One flow for both pairs would leave 90 % of the error."""
-    pairs = two_pairs(60, 70)
+    made = moving_pairs(60, 70)
+    pairs = {"img0": made.frame1, "img1": made.frame2, "flow": made.flow}
     shapes = {blob: values.shape for blob, values in pairs.items()}
     net = narrow(prototxt_dir / name / "train_flow.prototxt", tmp_path / "train.prototxt", shapes)
     solver_file = tmp_path / "solver.prototxt"

@@ -9,11 +9,14 @@ from typing import Any
 import generate
 import numpy as np
 import pytest
+from moving_pairs import moving_pairs
 from narrow_net import narrow
 from net_text import NetLayer, read_net
 from shape_walk import walk
 
 caffe = pytest.importorskip("caffe", exc_type=ImportError)
+
+from segflow.training.start_weights import upsampling_surgery  # noqa: E402
 
 HEIGHT, WIDTH = 48, 64
 CHANNELS = {"data": 3, "data2": 3, "label": 1, "weight": 1, "flow": 2}
@@ -33,7 +36,9 @@ FLOW_TRUNK = {
     ("segflow_lite", "flownetc"): ("pyramid1_1", "flow_redirected", "flow_refined2", "flow2"),
     ("segflow_lite", "pwcnet"): ("pyramid1_1", "flow_dense5_1", "up_flow2", "flow_context5"),
 }
-SOLVER = 'net: "{}" type: "Adam" base_lr: 0.001 lr_policy: "fixed" max_iter: 9 random_seed: 5'
+SOLVER = """net: "{}" type: "Adam" base_lr: {} lr_policy: "fixed" momentum: 0.9
+momentum2: 0.999 max_iter: 1000 random_seed: 5 clip_gradients: 100
+"""
 
 
 @pytest.fixture(scope="module")
@@ -46,23 +51,34 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "ablations"
 
 
-def one_iteration(folder: Path, stage: str) -> tuple[Any, set[str]]:
-    """The stage's narrow net after one iteration, and the layers that learned in it."""
-    shapes = {name: (1, CHANNELS[name], HEIGHT, WIDTH) for name in INPUTS[stage]}
+def stage_solver(folder: Path, stage: str, values: dict[str, np.ndarray], rate: float) -> Any:
+    """A solver of the stage's narrow net, whose Input layers hold `values`."""
+    shapes = {name: value.shape for name, value in values.items()}
     net_file = narrow(folder / f"{stage}.prototxt", folder / f"narrow_{stage}.prototxt", shapes)
     solver_file = folder / f"narrow_solver_{stage}.prototxt"
-    solver_file.write_text(SOLVER.format(net_file))
+    solver_file.write_text(SOLVER.format(net_file, rate))
     solver = caffe.get_solver(str(solver_file))
-    net = solver.net
-    random = np.random.default_rng(4)
-    for name in INPUTS[stage]:
-        low, high = (-100, 100) if name.startswith("data") else (1, 1)
-        net.blobs[name].data[...] = random.uniform(low, high, net.blobs[name].shape)
-    if "label" in INPUTS[stage]:
-        net.blobs["label"].data[...] = np.arange(WIDTH) < WIDTH // 2
-    for name, blobs in net.params.items():  # statistics of unit variance
+    for name, value in values.items():
+        solver.net.blobs[name].data[...] = value
+    for name, blobs in solver.net.params.items():  # statistics of unit variance
         if name.startswith("bn") or name.endswith("/bn"):
             blobs[1].data[...] = blobs[2].data[...] = 1
+        if name.startswith("scale") and name.endswith("branch2c"):
+            blobs[0].data[...] = 0.2  # residual branches that begin small
+    return solver
+
+
+def one_iteration(folder: Path, stage: str) -> tuple[Any, set[str]]:
+    """The stage's narrow net after one iteration, and the layers that learned in it."""
+    random = np.random.default_rng(4)
+    values = {}
+    for name in INPUTS[stage]:
+        low, high = (-100, 100) if name.startswith("data") else (1, 1)
+        values[name] = random.uniform(low, high, (1, CHANNELS[name], HEIGHT, WIDTH))
+    if "label" in values:
+        values["label"][...] = np.arange(WIDTH) < WIDTH // 2
+    solver = stage_solver(folder, stage, values, rate=0.001)
+    net = solver.net
     before = {name: [np.array(blob.data) for blob in blobs] for name, blobs in net.params.items()}
     solver.step(1)
     return net, {
@@ -96,6 +112,28 @@ def test_every_stage_trains_its_branch_and_the_deploy_net_takes_the_weights(
     assert deploy.copy_from(str(tmp_path / "trained.caffemodel"))["untouched"] == []
     deploy.forward()
     assert deploy.blobs["score"].shape[2:] == deploy.blobs["score_flow"].shape[2:]
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("network", NETWORKS)
+def test_two_pairs_are_learned_by_heart(network: str, style: str, small: Path) -> None:
+    """segflow_lite both branches at once, SegFlow the flow with its segmentation branch frozen."""
+    stage = "train_joint" if network == "segflow_lite" else "train_flow"
+    pairs = moving_pairs(HEIGHT, WIDTH)
+    values = {"data": pairs.frame1 - 115, "data2": pairs.frame2 - 115, "flow": pairs.flow}
+    if stage == "train_joint":
+        values |= {"label": pairs.mask, "weight": np.ones_like(pairs.mask)}
+    solver = stage_solver(small / network / style, stage, values, rate=0.003)
+    if network == "segflow":
+        solver.net.params["scale_conv1"][0].data[...] = 0.01  # frames have values up to 150
+        assert upsampling_surgery(solver.net, "upscore")
+    solver.step(1)
+    error_px = float(solver.net.blobs["end_point_error"].data)
+    solver.step(80)
+    assert float(solver.net.blobs["end_point_error"].data) < 0.35 * error_px
+    if stage == "train_joint":
+        wrong = (solver.net.blobs["score"].data > 0) != (pairs.mask > 0)
+        assert wrong.mean() < 0.3 * pairs.mask.mean()
 
 
 @pytest.mark.parametrize("style", STYLES)
