@@ -137,7 +137,8 @@ class Demo:
         sizes = self.segmenter.working_sizes((height, width))
         seen = " and ".join(f"{w}x{h}" for h, w in sizes)
         frames = f"{count} frame{'s'[: count != 1]}" if count else "frames"
-        is_published = self.segmenter.structure.fixed_size is not None
+        structure = self.segmenter.structure
+        is_published = structure.fixed_size is not None or structure.at_full_size
         memory = self.segmenter.weights.stat().st_size / 1e6
         memory += memory_estimate_mb((height, width), sizes, is_published)
         return (
@@ -192,14 +193,15 @@ def memory_estimate_mb(
     frame_size: tuple[int, int], sizes: list[tuple[int, int]], is_published: bool = False
 ) -> float:
     """About what a run needs besides the weights: Python and its packages, frames and maps, the
-    nets' buffers. is_published: the net is segflow or one of its ablations."""
+    nets' buffers. is_published: the net is as wide as the published ones."""
     frame = frame_size[0] * frame_size[1]
     passes = sum(h * w for h, w in sizes)
     a_pass_pixel = _BYTES_A_PUBLISHED_PASS_PIXEL if is_published else _BYTES_A_PASS_PIXEL
     return _BASE_MB + (frame * _BYTES_A_FRAME_PIXEL + passes * a_pass_pixel) / 1e6
 
 
-# Measured: clips of 480, 1080 and 2160 rows, segflow_lite at 240 to 480 rows, segflow at its 480.
+# Measured: clips of 480, 1080 and 2160 rows, segflow_lite at 240 to 480 rows, segflow at its 480;
+# pwcnet at 360 and 1080 rows.
 _BASE_MB = 172
 _BYTES_A_FRAME_PIXEL = 85
 _BYTES_A_PASS_PIXEL = 520
