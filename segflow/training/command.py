@@ -41,7 +41,7 @@ def make_parser(description: str | None = None) -> cli.Parser:
     what.add_argument(
         "--net",
         metavar="NAME|DIR",
-        help="segflow_lite (default), segflow, or a "
+        help="segflow_lite (default), segflow, for flow alone flownets, flownetc or pwcnet, or a "
         "folder with train_*.prototxt and their solvers, as in prototxt/ablations",
     )
     what.add_argument(

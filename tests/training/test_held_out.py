@@ -79,6 +79,30 @@ def test_flow_is_judged_in_pixels_of_the_frame(passes, tmp_path):
     assert only.score(passes()).EPE == pytest.approx(0, abs=1e-5)
 
 
+FLOW_ALONE = """
+layer {{ name: '{0}' type: 'Input' top: '{0}'
+  input_param {{ shape {{ dim: 1 dim: 3 dim: 32 dim: 32 }} }} }}
+layer {{ name: '{0}_pad' type: 'Pad' bottom: '{0}' top: '{0}_padded'
+  pad_param {{ multiple_of: 32 }} }}
+layer {{ name: '{0}_cut' type: 'Silence' bottom: '{0}_padded' }}
+layer {{ name: '{0}_planes' type: 'Slice' bottom: '{0}' top: '{0}_blue' top: '{0}_green_red'
+  slice_param {{ slice_point: 1 }} }}
+"""
+
+
+def test_a_flow_network_gets_frames_without_a_mean_taken_off(passes):
+    """Its flow: u the blue of frame 1, v that of frame 2."""
+    made = passes(
+        FLOW_ALONE.format("img0")
+        + FLOW_ALONE.format("img1")
+        + "layer { name: 'both' type: 'Concat' top: 'predict_flow_final' "
+        "bottom: 'img0_blue' bottom: 'img1_blue' }"
+    )
+    image1, image2 = (np.full((60, 104, 3), (9, 9, blue), np.uint8) for blue in (20, 70))
+    flow = made.predict(image1, image2, None).flow
+    np.testing.assert_array_equal(flow, np.broadcast_to([20, 70], (60, 104, 2)))
+
+
 def test_a_net_of_one_size_gets_that_size_and_its_flow_is_scaled_back(passes, tmp_path):
     root = write_flow(tmp_path / "flow", height=120, width=208)
     held = open_held_out(EvalChoice(flow=(str(root),), only_flow=("toy/pair0",)))

@@ -106,6 +106,18 @@ def test_the_recipe_reaches_the_sample_layer_and_the_solver(tmp_path):
     assert list(net.layer)[1:] == list(original.layer)[1:]
 
 
+@pytest.mark.parametrize("name", ["flownets", "flownetc", "pwcnet"])
+def test_a_flow_network_trains_its_flow_on_frames_without_a_mean_taken_off(name, tmp_path):
+    folder = find_net(name)
+    assert kinds(make_plan(Recipe(name, flow_iters=5), folder)) == [(1, "flow", 5)]
+    recipe = Recipe(name, flow=("/f",), size=(64, 128), batch=2, flow_iters=5)
+    net, solver, _ = stage_files(recipe, folder, "flow", tmp_path)
+    settings = json.loads(net.layer[0].python_param.param_str)
+    assert settings["mean"] == [0, 0, 0] and settings["flow_dir"] == ["/f"]
+    assert (settings["height"], settings["batch_size"]) == (64, 2)
+    assert solver.max_iter == 5 and solver.weight_decay == pytest.approx(0.0004)
+
+
 def test_each_stage_sees_samples_of_its_own(tiny, tmp_path):
     recipe = Recipe(str(tiny), rounds=2)
     seeds = set()
