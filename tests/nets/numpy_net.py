@@ -72,8 +72,15 @@ def _convolution(layer: NetLayer, bottoms: list[Array], params: list[Array]) -> 
 
 def _deconvolution(layer: NetLayer, bottoms: list[Array], params: list[Array]) -> Array:
     settings = layer.settings("convolution_param")
-    stride, pad = settings.one("stride"), settings.one("pad", 0)
-    return formulas.deconvolution(bottoms[0], *params, stride=stride, pad=pad)
+    stride, pad, group = settings.one("stride"), settings.one("pad", 0), settings.one("group", 1)
+    assert group == 1 or len(params) == 1, "biases of groups are not written here"
+    parts = [
+        formulas.deconvolution(x, weights, *params[1:], stride=stride, pad=pad)
+        for x, weights in zip(
+            np.split(bottoms[0], group, axis=1), np.split(params[0], group), strict=True
+        )
+    ]
+    return np.concatenate(parts, axis=1)
 
 
 def _batch_norm(layer: NetLayer, bottoms: list[Array], params: list[Array]) -> Array:

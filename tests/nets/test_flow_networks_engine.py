@@ -69,6 +69,9 @@ def test_every_blob_equals_the_formulas(deploy: Path) -> None:
         if layer in net.params:
             net.params[layer][0].data[...] = 1000  # the means are settled
             net.params[layer][2].data[...] = np.reshape([0.41, 0.43, 0.45], (1, 3, 1, 1))
+    for name, blobs in net.params.items():
+        if name != "Convolution6" and len(blobs) == 2 and blobs[1].data.shape == (2,):
+            blobs[1].data[...] = (0.31, -0.17)  # no flow ends within rounding of the border
     run_at(net, (75, 101))
     weights = {n: [np.array(blob.data) for blob in blobs] for n, blobs in net.params.items()}
     inputs = {frame: np.array(net.blobs[frame].data, np.float64) for frame in FRAMES}
