@@ -3,6 +3,7 @@
 #define CAFFE_BACKEND_CORRELATION_HPP_
 
 #include "caffe/blob.hpp"
+#include "caffe/device/body.hpp"
 
 namespace caffe {
 
@@ -23,22 +24,24 @@ struct CorrelationShape {
   int columns_first = 0, columns = 1;  ///< displacements in x
   bool subtract = false;
 
-  int window_y(int y) const { return y * stride_1 + origin_y; }
-  int window_x(int x) const { return x * stride_1 + origin_x; }
-  int displacements() const { return rows * columns; }
-  int row_displacement(int j) const { return (rows_first + j) * stride_2; }
-  int column_displacement(int i) const { return (columns_first + i) * stride_2; }
-  int displacement_y(int q) const { return row_displacement(q / columns); }
-  int displacement_x(int q) const { return column_displacement(q % columns); }
-  double scale() const { return 1.0 / (static_cast<double>(kernel) * kernel * channels); }
+  CAFFE_HD int window_y(int y) const { return y * stride_1 + origin_y; }
+  CAFFE_HD int window_x(int x) const { return x * stride_1 + origin_x; }
+  CAFFE_HD int displacements() const { return rows * columns; }
+  CAFFE_HD int row_displacement(int j) const { return (rows_first + j) * stride_2; }
+  CAFFE_HD int column_displacement(int i) const { return (columns_first + i) * stride_2; }
+  CAFFE_HD int displacement_y(int q) const { return row_displacement(q / columns); }
+  CAFFE_HD int displacement_x(int q) const { return column_displacement(q % columns); }
+  CAFFE_HD double scale() const {
+    return 1.0 / (static_cast<double>(kernel) * kernel * channels);
+  }
 
   /// First and one past the last output of an axis whose window covers position p;
   /// `origin` and `outputs` are that axis'.
-  int first_output(int p, int origin) const {
+  CAFFE_HD int first_output(int p, int origin) const {
     const int least = p - (kernel - 1) - origin;
     return least <= 0 ? 0 : (least + stride_1 - 1) / stride_1;
   }
-  int end_output(int p, int origin, int outputs) const {
+  CAFFE_HD int end_output(int p, int origin, int outputs) const {
     if (p < origin) return 0;
     const int end = (p - origin) / stride_1 + 1;
     return end < outputs ? end : outputs;

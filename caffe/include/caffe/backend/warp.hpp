@@ -4,6 +4,7 @@
 #define CAFFE_BACKEND_WARP_HPP_
 
 #include "caffe/blob.hpp"
+#include "caffe/device/body.hpp"
 
 namespace caffe {
 
@@ -33,7 +34,7 @@ struct WarpShape {
 
   /// Output pixel (x, y), whose flow (or position) is (u, v).
   template <typename Dtype>
-  WarpSample<Dtype> sample(int x, int y, Dtype u, Dtype v) const {
+  CAFFE_HD WarpSample<Dtype> sample(int x, int y, Dtype u, Dtype v) const {
     const Dtype px = rule == WarpRule::kAbsolute ? u : x + u;
     const Dtype py = rule == WarpRule::kAbsolute ? v : y + v;
     WarpSample<Dtype> s = {};
@@ -67,7 +68,7 @@ struct WarpShape {
     return s;
   }
   /// Whether the derivatives use the corners of the value itself.
-  bool shares_corners() const { return rule != WarpRule::kRelative; }
+  CAFFE_HD bool shares_corners() const { return rule != WarpRule::kRelative; }
 
  private:
   /// One axis: the two pixels, the share of the second, and the pixels and factor of the
@@ -78,7 +79,7 @@ struct WarpShape {
     Dtype part, slope, keep_first, keep_second;
   };
   template <typename Dtype>
-  Side<Dtype> side(Dtype p, int size) const {
+  CAFFE_HD Side<Dtype> side(Dtype p, int size) const {
     const int below = p < 0 ? -1 : static_cast<int>(p);
     const Dtype part = p - below;
     int first = below, second = below + 1;
@@ -115,6 +116,17 @@ void warp_backward_image(const WarpShape& shape, const Blob<Dtype>& top,
 template <typename Dtype>
 void warp_backward_flow(const WarpShape& shape, const Blob<Dtype>& top,
                         const Blob<Dtype>& image, Blob<Dtype>* flow);
+
+/// The same on the device, in GPU mode (backend/warp.cu); deterministic, too.
+template <typename Dtype>
+void warp_forward_gpu(const WarpShape& shape, Dtype fill, const Blob<Dtype>& image,
+                      const Blob<Dtype>& flow, Blob<Dtype>* top);
+template <typename Dtype>
+void warp_backward_image_gpu(const WarpShape& shape, const Blob<Dtype>& top,
+                             const Blob<Dtype>& flow, Blob<Dtype>* image);
+template <typename Dtype>
+void warp_backward_flow_gpu(const WarpShape& shape, const Blob<Dtype>& top,
+                            const Blob<Dtype>& image, Blob<Dtype>* flow);
 
 }  // namespace caffe
 

@@ -33,6 +33,7 @@ class DownsampleLayer : public Layer<Dtype> {
   int MinBottomBlobs() const override { return 1; }
   int MaxBottomBlobs() const override { return 2; }
   int ExactNumTopBlobs() const override { return 1; }
+  bool RepeatsOnDevice() const override { return true; }
   bool AllowForceBackward(const int bottom_index) const override {
     return bottom_index == 0;
   }
@@ -42,14 +43,12 @@ class DownsampleLayer : public Layer<Dtype> {
                    const vector<Blob<Dtype>*>& top) override;
   void Backward_cpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
                     const vector<Blob<Dtype>*>& bottom) override;
+  void Forward_gpu(const vector<Blob<Dtype>*>& bottom,
+                   const vector<Blob<Dtype>*>& top) override;
+  void Backward_gpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
+                    const vector<Blob<Dtype>*>& bottom) override;
 
  private:
-  /// Weighted sums of one output pixel.
-  struct Sums {
-    double value = 0, known = 0, unknown = 0;
-    bool is_known() const { return known > 0 && unknown <= 0.5 * known; }
-  };
-  Sums SumsAt(const Dtype* plane, int y, int x) const;
   bool SameSize() const { return rows_.in == rows_.out && columns_.in == columns_.out; }
 
   DownsampleAxis rows_, columns_;

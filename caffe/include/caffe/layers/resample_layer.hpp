@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "caffe/backend/device_taps.hpp"
 #include "caffe/backend/resample.hpp"
 #include "caffe/blob.hpp"
 #include "caffe/layer.hpp"
@@ -33,6 +34,7 @@ class ResampleLayer : public Layer<Dtype> {
   int MinBottomBlobs() const override { return 1; }
   int MaxBottomBlobs() const override { return 2; }
   int ExactNumTopBlobs() const override { return 1; }
+  bool RepeatsOnDevice() const override { return true; }
   bool AllowForceBackward(const int bottom_index) const override {
     return bottom_index == 0;
   }
@@ -42,12 +44,20 @@ class ResampleLayer : public Layer<Dtype> {
                    const vector<Blob<Dtype>*>& top) override;
   void Backward_cpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
                     const vector<Blob<Dtype>*>& bottom) override;
+  void Forward_gpu(const vector<Blob<Dtype>*>& bottom,
+                   const vector<Blob<Dtype>*>& top) override;
+  void Backward_gpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
+                    const vector<Blob<Dtype>*>& bottom) override;
 
  private:
+  void MakeAdjoint();
+
   ResampleAxis::Kernel kernel_ = ResampleAxis::kLinear;
   ResampleTaps<Dtype> rows_, columns_;
   // The adjoint, made when backward first runs.
   ResampleTaps<Dtype> rows_back_, columns_back_;
+  DeviceTaps<Dtype> device_rows_, device_columns_, device_rows_back_,
+      device_columns_back_;
 };
 
 }  // namespace caffe

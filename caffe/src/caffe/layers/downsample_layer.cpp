@@ -37,26 +37,6 @@ void DownsampleLayer<Dtype>::Reshape(const vector<Blob<Dtype>*>& bottom,
 }
 
 template <typename Dtype>
-typename DownsampleLayer<Dtype>::Sums DownsampleLayer<Dtype>::SumsAt(const Dtype* plane,
-                                                                     int y, int x) const {
-  Sums sums;
-  for (int s = rows_.first(y); s <= rows_.last(y); ++s) {
-    const double row_weight = rows_.weight(y, s);
-    for (int p = columns_.first(x); p <= columns_.last(x); ++p) {
-      const double weight = row_weight * columns_.weight(x, p);
-      const double value = plane[std::int64_t{s} * columns_.in + p];
-      if (std::isnan(value)) {
-        sums.unknown += weight;
-      } else {
-        sums.known += weight;
-        sums.value += weight * value;
-      }
-    }
-  }
-  return sums;
-}
-
-template <typename Dtype>
 void DownsampleLayer<Dtype>::Forward_cpu(const vector<Blob<Dtype>*>& bottom,
                                          const vector<Blob<Dtype>*>& top) {
   const Dtype* in = bottom[0]->cpu_data();
@@ -72,7 +52,8 @@ void DownsampleLayer<Dtype>::Forward_cpu(const vector<Blob<Dtype>*>& bottom,
                       const Dtype* plane = in + i / rows_.out * in_plane;
                       const int y = static_cast<int>(i % rows_.out);
                       for (int x = 0; x < columns_.out; ++x) {
-                        const Sums sums = SumsAt(plane, y, x);
+                        const auto sums =
+                            DownsampleSums::At(rows_, columns_, plane, y, x);
                         out[i * columns_.out + x] =
                             sums.is_known() ? static_cast<Dtype>(sums.value / sums.known)
                                             : std::numeric_limits<Dtype>::quiet_NaN();
@@ -105,7 +86,7 @@ void DownsampleLayer<Dtype>::Backward_cpu(const vector<Blob<Dtype>*>& top,
       for (std::int64_t o = 0; o < out_plane; ++o) {
         const int y = static_cast<int>(o / columns_.out),
                   x = static_cast<int>(o % columns_.out);
-        const Sums sums = SumsAt(x_data, y, x);
+        const auto sums = DownsampleSums::At(rows_, columns_, x_data, y, x);
         if (!sums.is_known()) continue;
         const double share = out_diff[plane * out_plane + o] / sums.known;
         for (int s = rows_.first(y); s <= rows_.last(y); ++s) {

@@ -26,13 +26,17 @@ void FlowWarpLayer<Dtype>::Reshape(const vector<Blob<Dtype>*>& bottom,
 }
 
 template <typename Dtype>
+Dtype FlowWarpLayer<Dtype>::fill() const {
+  const bool nan = this->layer_param_.flow_warp_param().fill_value() ==
+                   FlowWarpParameter::NOT_A_NUMBER;
+  return nan ? std::numeric_limits<Dtype>::quiet_NaN() : Dtype(0);
+}
+
+template <typename Dtype>
 void FlowWarpLayer<Dtype>::Forward_cpu(const vector<Blob<Dtype>*>& bottom,
                                        const vector<Blob<Dtype>*>& top) {
   if (top[0]->count() == 0) return;
-  const bool nan = this->layer_param_.flow_warp_param().fill_value() ==
-                   FlowWarpParameter::NOT_A_NUMBER;
-  const Dtype fill = nan ? std::numeric_limits<Dtype>::quiet_NaN() : Dtype(0);
-  warp_forward(shape_, fill, *bottom[0], *bottom[1], top[0]);
+  warp_forward(shape_, fill(), *bottom[0], *bottom[1], top[0]);
 }
 
 template <typename Dtype>

@@ -50,14 +50,18 @@ void ResampleLayer<Dtype>::Reshape(const vector<Blob<Dtype>*>& bottom,
   const int width = like ? bottom[1]->width() : static_cast<int>(param.width());
   top[0]->Reshape({bottom[0]->num(), bottom[0]->channels(), height, width});
   const auto renew = [&](int in, int out, ResampleTaps<Dtype>* taps,
-                         ResampleTaps<Dtype>* back) {
+                         ResampleTaps<Dtype>* back, DeviceTaps<Dtype>* device_taps,
+                         DeviceTaps<Dtype>* device_back) {
     if (taps->in == in && taps->out == out) return;
     *taps = ResampleTaps<Dtype>::Make(
         ResampleAxis::Make(in, out, kernel_, param.antialias()));
     *back = ResampleTaps<Dtype>();
+    *device_taps = *device_back = DeviceTaps<Dtype>();
   };
-  renew(bottom[0]->height(), height, &rows_, &rows_back_);
-  renew(bottom[0]->width(), width, &columns_, &columns_back_);
+  renew(bottom[0]->height(), height, &rows_, &rows_back_, &device_rows_,
+        &device_rows_back_);
+  renew(bottom[0]->width(), width, &columns_, &columns_back_, &device_columns_,
+        &device_columns_back_);
 }
 
 template <typename Dtype>
@@ -71,6 +75,12 @@ void ResampleLayer<Dtype>::Forward_cpu(const vector<Blob<Dtype>*>& bottom,
 }
 
 template <typename Dtype>
+void ResampleLayer<Dtype>::MakeAdjoint() {
+  if (rows_back_.in == 0) rows_back_ = rows_.Transposed();
+  if (columns_back_.in == 0) columns_back_ = columns_.Transposed();
+}
+
+template <typename Dtype>
 void ResampleLayer<Dtype>::Backward_cpu(const vector<Blob<Dtype>*>& top,
                                         const vector<bool>& propagate_down,
                                         const vector<Blob<Dtype>*>& bottom) {
@@ -78,8 +88,7 @@ void ResampleLayer<Dtype>::Backward_cpu(const vector<Blob<Dtype>*>& top,
     caffe_set(bottom[1]->count(), Dtype(0), bottom[1]->mutable_cpu_diff());
   }
   if (!propagate_down[0] || bottom[0]->count() == 0) return;
-  if (rows_back_.in == 0) rows_back_ = rows_.Transposed();
-  if (columns_back_.in == 0) columns_back_ = columns_.Transposed();
+  MakeAdjoint();
   const bool blocked = prefers_blocks(*top[0], *top[0]->diff());
   resample_planes(rows_back_, columns_back_,
                   read_planes(*top[0], top[0]->diff().get(), blocked),

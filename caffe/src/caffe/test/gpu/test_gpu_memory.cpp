@@ -66,7 +66,7 @@ TEST(GpuMemory, WhatAViewWritesReachesTheDevice) {
 
 TEST(GpuMemory, ChannelsLastAndBack) {
   SKIP_WITHOUT_DEVICE();
-  Blob<float> blob({2, 3, 2, 2}), copy(vector<int>{24});
+  Blob<float> blob(vector<int>{2, 3, 2, 2}), copy(vector<int>{24});
   fill_uniform(&blob, 4);
   const vector<float> before = data_of(blob);
   const ChannelsLast order{2, 3, 4};
