@@ -18,6 +18,8 @@ namespace caffe {
 
 template <typename Dtype>
 class NetPlan;
+template <typename Dtype>
+class NetRecorder;
 
 /// What loading a weights file did, by layer name.
 struct WeightReport {
@@ -111,6 +113,11 @@ class Net {
   const shared_ptr<Layer<Dtype>> layer_by_name(const string& layer_name) const;
 
   void set_debug_info(const bool value) { debug_info_ = value; }
+  /// True if nobody asked to look between layers (callbacks, debug_info).
+  bool RunsUnwatched() const {
+    return !debug_info_ && before_forward_.empty() && after_forward_.empty() &&
+           before_backward_.empty() && after_backward_.empty();
+  }
   /// The definition after filtering and splitting, without weights.
   const NetParameter& definition() const { return definition_; }
 
@@ -165,6 +172,7 @@ class Net {
 
   // Running (net.cpp).
   Dtype ForwardLayer(int layer_id);
+  Dtype RunLayers(int start, int end);
   string DescribeLayer(int layer_id) const;
   void ForwardDebugInfo(int layer_id);
   void BackwardDebugInfo(int layer_id);
@@ -217,6 +225,7 @@ class Net {
   int iter_ = 0;
   WeightReport weight_report_;
   std::unique_ptr<NetPlan<Dtype>> plan_;
+  std::unique_ptr<NetRecorder<Dtype>> recorder_;
   string in_place_conflict_;  ///< why this net cannot run backward, or nothing
   vector<size_t>
       forward_stamps_;  ///< of the shapes at each layer's last forward; 0: none yet

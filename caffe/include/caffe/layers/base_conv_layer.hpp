@@ -10,6 +10,7 @@
 #include "caffe/backend/convolution.hpp"
 #include "caffe/backend/plain_convolution.hpp"
 #include "caffe/blob.hpp"
+#include "caffe/device/convolution.hpp"
 #include "caffe/layer.hpp"
 #include "caffe/proto/caffe.pb.h"
 
@@ -41,6 +42,7 @@ class BaseConvolutionLayer : public Layer<Dtype> {
   int MinBottomBlobs() const override { return 1; }
   int MinTopBlobs() const override { return 1; }
   bool EqualNumBottomTopBlobs() const override { return true; }
+  bool RepeatsOnDevice() const override { return true; }
 
   /// Which code runs for the present shape: a kernel's name, or "plain".
   string kernel_name() const;
@@ -55,6 +57,14 @@ class BaseConvolutionLayer : public Layer<Dtype> {
   void backward_cpu_gemm(const Dtype* input, const Dtype* weights, Dtype* output);
   void weight_cpu_gemm(const Dtype* input, const Dtype* output, Dtype* weights);
   void backward_cpu_bias(Dtype* bias, const Dtype* input);
+
+  // The same on device pointers.
+  void forward_gpu_gemm(const Dtype* input, const Dtype* weights, Dtype* output,
+                        bool skip_im2col = false);
+  void forward_gpu_bias(Dtype* output, const Dtype* bias);
+  void backward_gpu_gemm(const Dtype* input, const Dtype* weights, Dtype* output);
+  void weight_gpu_gemm(const Dtype* input, const Dtype* output, Dtype* weights);
+  void backward_gpu_bias(Dtype* bias, const Dtype* input);
 
   /// Size of bottom axis channel_axis_ + i: the channels, then the spatial axes.
   inline int input_shape(int i) { return (*bottom_shape_)[channel_axis_ + i]; }
@@ -74,6 +84,14 @@ class BaseConvolutionLayer : public Layer<Dtype> {
   /// bottom.diff from top.diff, with the epilogue's scale folded into the weights.
   void BackwardBottom(const Blob<Dtype>& top, Blob<Dtype>* bottom,
                       const Epilogue<Dtype>& epilogue);
+  /// The same passes on the device.
+  void ForwardAllOnDevice(const vector<Blob<Dtype>*>& bottom,
+                          const vector<Blob<Dtype>*>& top,
+                          const Epilogue<Dtype>& epilogue);
+  void BackwardAllOnDevice(const vector<Blob<Dtype>*>& top,
+                           const vector<bool>& propagate_down,
+                           const vector<Blob<Dtype>*>& bottom);
+  device::Convolution<Dtype>& DeviceConvolution() const;
   /// The fast kernel for the present shape; null: plain code. Always null in double.
   ConvolutionKernel* FastKernel() const;
   ConvParameters KernelParameters() const;
@@ -113,6 +131,7 @@ class BaseConvolutionLayer : public Layer<Dtype> {
   PlainConvolution<Dtype> plain_;
   mutable std::unique_ptr<ConvolutionKernel> kernel_;
   mutable bool kernel_is_chosen_ = false;
+  mutable std::unique_ptr<device::Convolution<Dtype>> on_device_;
 };
 
 }  // namespace caffe

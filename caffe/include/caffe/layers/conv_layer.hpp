@@ -29,7 +29,7 @@ class ConvolutionLayer : public BaseConvolutionLayer<Dtype>, public EpilogueHost
                            const std::vector<Blob<Dtype>*>& top,
                            const Epilogue<Dtype>& epilogue) override;
   bool AcceptsEpilogueBackward(const Epilogue<Dtype>& epilogue) const override {
-    return AcceptsEpilogue(epilogue);
+    return Caffe::mode() == Caffe::CPU && AcceptsEpilogue(epilogue);
   }
   void BackwardWithEpilogue(const std::vector<Blob<Dtype>*>& top,
                             const std::vector<bool>& propagate_down,
@@ -42,6 +42,14 @@ class ConvolutionLayer : public BaseConvolutionLayer<Dtype>, public EpilogueHost
                    const vector<Blob<Dtype>*>& top) override;
   void Backward_cpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
                     const vector<Blob<Dtype>*>& bottom) override;
+  void Forward_gpu(const vector<Blob<Dtype>*>& bottom,
+                   const vector<Blob<Dtype>*>& top) override {
+    this->ForwardAllOnDevice(bottom, top, Epilogue<Dtype>());
+  }
+  void Backward_gpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
+                    const vector<Blob<Dtype>*>& bottom) override {
+    this->BackwardAllOnDevice(top, propagate_down, bottom);
+  }
   bool reverse_dimensions() override { return false; }
   void compute_output_shape() override;
 

@@ -28,6 +28,14 @@ class DeconvolutionLayer : public BaseConvolutionLayer<Dtype> {
                    const vector<Blob<Dtype>*>& top) override;
   void Backward_cpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
                     const vector<Blob<Dtype>*>& bottom) override;
+  void Forward_gpu(const vector<Blob<Dtype>*>& bottom,
+                   const vector<Blob<Dtype>*>& top) override {
+    this->ForwardAllOnDevice(bottom, top, Epilogue<Dtype>());
+  }
+  void Backward_gpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
+                    const vector<Blob<Dtype>*>& bottom) override {
+    this->BackwardAllOnDevice(top, propagate_down, bottom);
+  }
   bool reverse_dimensions() override { return true; }
   void compute_output_shape() override;
 };

@@ -144,6 +144,7 @@ void BaseConvolutionLayer<Dtype>::Reshape(const vector<Blob<Dtype>*>& bottom,
   plain_ = PlainConvolution<Dtype>(shape, force_nd_im2col_);
   kernel_.reset();
   kernel_is_chosen_ = false;
+  on_device_.reset();
 
   bottom_dim_ = bottom[0]->count(channel_axis_);
   top_dim_ = top[0]->count(channel_axis_);
@@ -170,6 +171,7 @@ ConvolutionKernel* BaseConvolutionLayer<Dtype>::FastKernel() const {
 
 template <typename Dtype>
 string BaseConvolutionLayer<Dtype>::kernel_name() const {
+  if (Caffe::mode() == Caffe::GPU) return DeviceConvolution().name();
   const ConvolutionKernel* kernel = FastKernel();
   return kernel != nullptr ? kernel->name() : "plain";
 }

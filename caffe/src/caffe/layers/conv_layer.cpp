@@ -35,6 +35,7 @@ void ConvolutionLayer<Dtype>::Backward_cpu(const vector<Blob<Dtype>*>& top,
 template <typename Dtype>
 bool ConvolutionLayer<Dtype>::AcceptsEpilogue(const Epilogue<Dtype>& epilogue) const {
   if constexpr (std::is_same<Dtype, float>::value) {
+    if (Caffe::mode() == Caffe::GPU) return true;
     const ConvolutionKernel* kernel = this->FastKernel();
     return kernel != nullptr && kernel->Accepts(epilogue);
   }
@@ -45,7 +46,11 @@ template <typename Dtype>
 void ConvolutionLayer<Dtype>::ForwardWithEpilogue(const std::vector<Blob<Dtype>*>& bottom,
                                                   const std::vector<Blob<Dtype>*>& top,
                                                   const Epilogue<Dtype>& epilogue) {
-  this->ForwardAll(bottom, top, epilogue);
+  if (Caffe::mode() == Caffe::GPU) {
+    this->ForwardAllOnDevice(bottom, top, epilogue);
+  } else {
+    this->ForwardAll(bottom, top, epilogue);
+  }
 }
 
 /// With W' = scale * W and b' = scale * b + shift, and G, g the gradients of W' and b':

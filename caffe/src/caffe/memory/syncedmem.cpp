@@ -5,6 +5,7 @@
 
 #include "caffe/device/channels_last.hpp"
 #include "caffe/device/device.hpp"
+#include "caffe/device/graph.hpp"
 #include "caffe/packed_contents.hpp"
 
 namespace caffe {
@@ -150,6 +151,8 @@ void SyncedMemory::RowMajorFromLast() {
 
 void SyncedMemory::EnsureDeviceValid() {
   if (device_valid_ && !has_views()) return;
+  // Work that is recorded runs later: what views hold now is not its business.
+  if (device_valid_ && device::is_recording()) return;
   if (head() != UNINITIALIZED || released_name_) {
     if (has_views() || !last_valid_) EnsureHostValid();
   }

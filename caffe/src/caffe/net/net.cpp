@@ -3,7 +3,10 @@
 
 #include <new>
 
+#include "caffe/device/device.hpp"
+#include "caffe/device/graph.hpp"
 #include "caffe/net_plan.hpp"
+#include "caffe/net_recorder.hpp"
 #include "caffe/util/interrupt.hpp"
 
 namespace caffe {
@@ -29,6 +32,21 @@ Dtype Net<Dtype>::ForwardFromTo(int start, int end) {
   if (layers_.empty()) return 0;
   CHECK_GE(start, 0) << "the first layer to run";
   CHECK_LT(end, static_cast<int>(layers_.size())) << "the last layer to run";
+  if (Caffe::mode() == Caffe::CPU) return RunLayers(start, end);
+  Dtype loss = 0;
+  if (start == 0 && end == static_cast<int>(layers_.size()) - 1) {
+    recorder_->Forward([&] { loss = RunLayers(start, end); });
+  } else {
+    loss = RunLayers(start, end);
+  }
+  // Another thread may read the results next, and errors of the device belong to this
+  // pass.
+  if (!device::is_recording()) device::synchronize();
+  return loss;
+}
+
+template <typename Dtype>
+Dtype Net<Dtype>::RunLayers(int start, int end) {
   Dtype loss = 0;
   for (int i = start; i <= end;) {
     CheckInterrupt();
@@ -263,6 +281,7 @@ const shared_ptr<Layer<Dtype>> Net<Dtype>::layer_by_name(const string& layer_nam
   template const vector<Blob<Dtype>*>& Net<Dtype>::Forward(const vector<Blob<Dtype>*>&, \
                                                            Dtype*);                     \
   template Dtype Net<Dtype>::ForwardFromTo(int, int);                                   \
+  template Dtype Net<Dtype>::RunLayers(int, int);                                       \
   template void Net<Dtype>::BackwardFromTo(int, int);                                   \
   template void Net<Dtype>::Backward();                                                 \
   template Dtype Net<Dtype>::ForwardBackward();                                         \

@@ -4,6 +4,7 @@
 
 #include "caffe/net.hpp"
 #include "caffe/net_plan.hpp"
+#include "caffe/net_recorder.hpp"
 #include "caffe/util/insert_splits.hpp"
 #include "caffe/util/upgrade_proto.hpp"
 
@@ -91,6 +92,7 @@ void Net<Dtype>::Init(const NetParameter& in_param) {
   ShareWeights();
   debug_info_ = definition_.debug_info();
   plan_ = std::make_unique<NetPlan<Dtype>>(this);
+  recorder_ = std::make_unique<NetRecorder<Dtype>>(this);
   LOG_IF(INFO, Caffe::root_solver()) << "Network initialization done.";
 }
 

@@ -8,6 +8,8 @@
 #include <new>
 #include <set>
 
+#include "caffe/device/graph.hpp"
+
 namespace caffe {
 
 namespace {
@@ -143,9 +145,8 @@ void NetPlan<Dtype>::FindGroups() {
 
 template <typename Dtype>
 bool NetPlan<Dtype>::FusionAllowed() const {
-  return fusion_enabled_ && !net_->debug_info_ && net_->before_forward_.empty() &&
-         net_->after_forward_.empty() && net_->before_backward_.empty() &&
-         net_->after_backward_.empty() && Caffe::mode() == Caffe::CPU;
+  return fusion_enabled_ && net_->RunsUnwatched() &&
+         (Caffe::mode() == Caffe::CPU || net_->phase() == TEST);
 }
 
 /// Whether any layer of the group runs backward when the net trains.
@@ -304,7 +305,7 @@ void NetPlan<Dtype>::BeforeLayer(int layer_id) {
 
 template <typename Dtype>
 void NetPlan<Dtype>::AfterLayers(int first, int last) {
-  for (int i = first; i <= last; ++i) {
+  for (int i = first; i <= last && !device::is_recording(); ++i) {
     for (Blob<Dtype>* top : net_->top_vecs()[i]) top->data()->SyncViews();
   }
   if (!keep_) return;

@@ -1,0 +1,59 @@
+// A cache of device memory: best fit over what cudaMalloc gave, split and joined.
+#ifndef CAFFE_DEVICE_CUDA_CACHE_HPP_
+#define CAFFE_DEVICE_CUDA_CACHE_HPP_
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <thread>
+#include <utility>
+
+namespace caffe {
+namespace device {
+
+/// A piece that another thread freed is handed on only after the device has finished:
+/// each thread has a stream of its own.
+class Cache {
+ public:
+  Cache() = default;
+  ~Cache();
+  Cache(const Cache&) = delete;
+  Cache& operator=(const Cache&) = delete;
+
+  /// Error (kMemory) that names the size where there is not enough.
+  void* Allocate(std::size_t bytes);
+  /// False if the pointer is none of this cache's.
+  bool Free(void* pointer);
+  /// Gives whole free segments back to the driver.
+  void Empty();
+  bool is_empty() const { return pieces_.empty(); }
+
+ private:
+  struct Piece {
+    std::size_t bytes = 0;
+    bool free = false;
+    char* segment = nullptr;
+    std::thread::id owner;  ///< whose stream used it last
+  };
+  using Entry = std::pair<char* const, Piece>;
+  static bool Joins(const Entry& a, const Entry& b);
+  void Grow(std::size_t size);
+  void EmptyLocked();
+
+  std::mutex mutex_;
+  std::map<char*, Piece> pieces_;
+  std::set<std::pair<std::size_t, char*>> free_;
+};
+
+/// Makes the cache known to free(); it is kept until nothing of it is in use any more.
+void register_cache(std::shared_ptr<Cache> cache);
+/// The cache that the calling thread's allocations come from (null: the device's own);
+/// gives back the one before.
+Cache* exchange_thread_cache(Cache* cache);
+
+}  // namespace device
+}  // namespace caffe
+
+#endif  // CAFFE_DEVICE_CUDA_CACHE_HPP_
