@@ -33,11 +33,16 @@ class SoftmaxWithLossLayer : public LossLayer<Dtype> {
   inline int ExactNumTopBlobs() const override { return -1; }
   inline int MinTopBlobs() const override { return 1; }
   inline int MaxTopBlobs() const override { return 2; }
+  bool RepeatsOnDevice() const override { return true; }
 
  protected:
   void Forward_cpu(const vector<Blob<Dtype>*>& bottom,
                    const vector<Blob<Dtype>*>& top) override;
   void Backward_cpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
+                    const vector<Blob<Dtype>*>& bottom) override;
+  void Forward_gpu(const vector<Blob<Dtype>*>& bottom,
+                   const vector<Blob<Dtype>*>& top) override;
+  void Backward_gpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
                     const vector<Blob<Dtype>*>& bottom) override;
   /// The divisor Z for a number of valid positions.
   virtual Dtype get_normalizer(LossParameter_NormalizationMode mode, int valid_count);
@@ -50,7 +55,7 @@ class SoftmaxWithLossLayer : public LossLayer<Dtype> {
   vector<Blob<Dtype>*> softmax_bottom_, softmax_top_;
   PositionLoss<Dtype> positions_;
   int outer_ = 0, classes_ = 0, inner_ = 0;
-  Dtype normalizer_ = 1;  // of the last forward
+  Blob<Dtype> normalizer_{vector<int>()};  // Z of the last forward, one number
 };
 
 }  // namespace caffe

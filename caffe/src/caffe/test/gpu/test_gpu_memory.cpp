@@ -66,7 +66,7 @@ TEST(GpuMemory, WhatAViewWritesReachesTheDevice) {
 
 TEST(GpuMemory, ChannelsLastAndBack) {
   SKIP_WITHOUT_DEVICE();
-  Blob<float> blob({2, 3, 2, 2}), copy(vector<int>{24});
+  Blob<float> blob(vector<int>{2, 3, 2, 2}), copy(vector<int>{24});
   fill_uniform(&blob, 4);
   const vector<float> before = data_of(blob);
   const ChannelsLast order{2, 3, 4};
@@ -155,7 +155,8 @@ TEST(GpuMath, ProductsMatchTheHosts) {
 TEST(GpuMath, MatrixTimesVectorMatchesTheHosts) {
   SKIP_WITHOUT_DEVICE();
   for (const bool t : {false, true}) {
-    Blob<float> a({4, 6}), x(vector<int>{6}), y(vector<int>{6}), expected(vector<int>{6});
+    Blob<float> a(vector<int>{4, 6}), x(vector<int>{6}), y(vector<int>{6}),
+        expected(vector<int>{6});
     fill_uniform(&a, 1);
     fill_uniform(&x, 2);
     fill_uniform(&y, 3);
