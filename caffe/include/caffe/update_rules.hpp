@@ -15,7 +15,7 @@ namespace caffe {
 template <typename Dtype>
 struct GradientPreparation {
   Dtype scale = 1, decay = 0;
-  bool is_l1 = false;
+  int is_l1 = 0;
 
   CAFFE_HD Dtype operator()(Dtype gradient, Dtype weight) const {
     const Dtype toward_zero =

@@ -12,8 +12,8 @@ namespace caffe {
 /// Bottoms: scores; labels (outer * inner class numbers around `axis`). A position is
 /// right if fewer than top_k other classes score at least as high as the true one (ties
 /// count against it; NaN is wrong). Top 0: right / counted, 0 if nothing counted; top 1,
-/// if asked for: the same for each class. Positions with `ignore_label` do not count. No
-/// gradient.
+/// if asked for: the same for each class. Positions with `ignore_label` do not count. A
+/// label that is no class is an error, on a device NaN in top 0. No gradient.
 template <typename Dtype>
 class AccuracyLayer : public Layer<Dtype> {
  public:

@@ -83,8 +83,8 @@ class PositionLoss {
   Dtype normalizer(LossParameter_NormalizationMode mode, Dtype valid) const;
   /// The same as a function of what is valid, for kernels.
   struct Divisor {
-    bool counts_valid = true;  ///< else `fixed` is the divisor
-    bool has_weight = false;
+    int counts_valid = 1;  ///< else `fixed` is the divisor
+    int has_weight = 0;
     Dtype fixed = 1;
     CAFFE_HD Dtype operator()(double valid) const {
       if (!counts_valid) return fixed;

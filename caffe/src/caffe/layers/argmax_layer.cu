@@ -12,7 +12,7 @@ struct ArgMaxRows {
   const Dtype* x;
   Dtype* y;
   int rows, candidates, inner, top_k;
-  bool has_axis, values_too;
+  int has_axis, values_too;
 
   CAFFE_HD int first(int row) const {
     return inner == 1 ? row * candidates : row / inner * candidates * inner + row % inner;

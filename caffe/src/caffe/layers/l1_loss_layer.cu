@@ -12,7 +12,7 @@ namespace {
 template <typename Dtype>
 struct LoadL1 {
   L1Difference<Dtype> d;
-  bool by_location;
+  int by_location;
 
   CAFFE_HD double operator()(int row, int i) const {
     if (row == 0) return by_location ? d.location_loss(i) : d.entry_loss(i);

@@ -9,7 +9,7 @@ namespace {
 /// The neighbours of an element: in its column of channels, or in its plane.
 struct LrnWindow {
   int channels, height, width, half;
-  bool across;
+  int across;
 
   /// Sum of value(j) over the window of element i.
   template <typename Dtype, typename Value>

@@ -11,7 +11,7 @@ template <typename Dtype>
 struct NormalizeShape {
   int items, channels, inner;
   const Dtype* scales;  ///< one, or one a channel
-  bool one_scale;
+  int one_scale;
   Dtype eps;
 
   int count() const { return items * channels * inner; }
