@@ -36,6 +36,7 @@ LEVEL_OF_HEADER = {
     "solver.hpp": "solvers",
     "solver_factory.hpp": "solvers",
     "sgd_solvers.hpp": "solvers",
+    "update_rules.hpp": "solvers",
     "parallel.hpp": "solvers",
     "util/signal_handler.h": "solvers",
     "caffe.hpp": "programs",

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "caffe/solver.hpp"
+#include "caffe/update_rules.hpp"
 
 namespace caffe {
 
@@ -31,6 +32,10 @@ class SGDSolver : public Solver<Dtype> {
   virtual void Regularize(int param_id);
   virtual void ComputeUpdateValue(int param_id, Dtype rate);
   virtual void ClipGradients();
+  /// What Normalize, Regularize, ComputeUpdateValue and the update itself do to one
+  /// parameter, in one pass. False, and nothing is done, for a class derived further:
+  /// its own steps have to be taken one after the other.
+  virtual bool UpdateAtOnce(int param_id, Dtype rate);
   void SnapshotSolverState(const string& model_filename) override;
   virtual void SnapshotSolverStateToBinaryProto(const string& model_filename);
   virtual void SnapshotSolverStateToHDF5(const string& model_filename);
@@ -44,7 +49,14 @@ class SGDSolver : public Solver<Dtype> {
     return rate * this->net_->params_lr()[param_id];
   }
 
+  GradientPreparation<Dtype> Preparation(int param_id) const;
+  /// The numbers of a history blob, where the mode's loops reach them.
+  Dtype* History(size_t index) const;
+
   vector<shared_ptr<Blob<Dtype>>> history_, update_, temp_;
+
+ private:
+  SGDRule<Dtype> Rule(int param_id, Dtype rate) const;
 
   DISABLE_COPY_AND_ASSIGN(SGDSolver);
 };
@@ -58,6 +70,10 @@ class NesterovSolver : public SGDSolver<Dtype> {
 
  protected:
   void ComputeUpdateValue(int param_id, Dtype rate) override;
+  bool UpdateAtOnce(int param_id, Dtype rate) override;
+
+ private:
+  NesterovRule<Dtype> Rule(int param_id, Dtype rate) const;
 
   DISABLE_COPY_AND_ASSIGN(NesterovSolver);
 };
@@ -75,9 +91,13 @@ class AdaGradSolver : public SGDSolver<Dtype> {
 
  protected:
   void ComputeUpdateValue(int param_id, Dtype rate) override;
+  bool UpdateAtOnce(int param_id, Dtype rate) override;
   void Check() const {
     CHECK_EQ(0, this->param_.momentum()) << "Momentum cannot be used with AdaGrad.";
   }
+
+ private:
+  AdaGradRule<Dtype> Rule(int param_id, Dtype rate) const;
 
   DISABLE_COPY_AND_ASSIGN(AdaGradSolver);
 };
@@ -95,11 +115,15 @@ class RMSPropSolver : public SGDSolver<Dtype> {
 
  protected:
   void ComputeUpdateValue(int param_id, Dtype rate) override;
+  bool UpdateAtOnce(int param_id, Dtype rate) override;
   void Check() const {
     CHECK_EQ(0, this->param_.momentum()) << "Momentum cannot be used with RMSProp.";
     CHECK_GE(this->param_.rms_decay(), 0) << "rms_decay should lie between 0 and 1.";
     CHECK_LT(this->param_.rms_decay(), 1) << "rms_decay should lie between 0 and 1.";
   }
+
+ private:
+  RMSPropRule<Dtype> Rule(int param_id, Dtype rate) const;
 
   DISABLE_COPY_AND_ASSIGN(RMSPropSolver);
 };
@@ -117,6 +141,10 @@ class AdaDeltaSolver : public SGDSolver<Dtype> {
 
  protected:
   void ComputeUpdateValue(int param_id, Dtype rate) override;
+  bool UpdateAtOnce(int param_id, Dtype rate) override;
+
+ private:
+  AdaDeltaRule<Dtype> Rule(int param_id, Dtype rate) const;
 
   DISABLE_COPY_AND_ASSIGN(AdaDeltaSolver);
 };
@@ -136,6 +164,10 @@ class AdamSolver : public SGDSolver<Dtype> {
 
  protected:
   void ComputeUpdateValue(int param_id, Dtype rate) override;
+  bool UpdateAtOnce(int param_id, Dtype rate) override;
+
+ private:
+  AdamRule<Dtype> Rule(int param_id, Dtype rate) const;
 
   DISABLE_COPY_AND_ASSIGN(AdamSolver);
 };

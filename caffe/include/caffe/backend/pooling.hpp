@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "caffe/device/body.hpp"
+
 namespace caffe {
 
 /// Sizes of one pooling over planes.
@@ -16,15 +18,33 @@ struct PoolShape {
   /// averages (padding counts, but only up to size + pad).
   struct Span {
     int begin, end, counted;
-    bool empty() const { return begin >= end; }
+    CAFFE_HD bool empty() const { return begin >= end; }
   };
-  static Span span(int output, int size, int kernel, int stride, int pad) {
+  CAFFE_HD static Span span(int output, int size, int kernel, int stride, int pad) {
     const int start = output * stride - pad;
     const int counted = std::min(start + kernel, size + pad) - start;
     return {std::max(start, 0), std::min(start + kernel, size), counted};
   }
-  Span rows(int y) const { return span(y, height, kernel_h, stride_h, pad_h); }
-  Span columns(int x) const { return span(x, width, kernel_w, stride_w, pad_w); }
+  CAFFE_HD Span rows(int y) const { return span(y, height, kernel_h, stride_h, pad_h); }
+  CAFFE_HD Span columns(int x) const { return span(x, width, kernel_w, stride_w, pad_w); }
+
+  /// Along one axis: the outputs [begin, end) whose windows hold an input.
+  struct Outputs {
+    int begin, end;
+  };
+  CAFFE_HD static Outputs outputs(int input, int pooled, int kernel, int stride,
+                                  int pad) {
+    const int before = input + pad - kernel;
+    return {before < 0 ? 0 : before / stride + 1,
+            std::min((input + pad) / stride + 1, pooled)};
+  }
+  CAFFE_HD Outputs row_outputs(int h) const {
+    return outputs(h, pooled_height, kernel_h, stride_h, pad_h);
+  }
+  CAFFE_HD Outputs column_outputs(int w) const {
+    return outputs(w, pooled_width, kernel_w, stride_w, pad_w);
+  }
+
   std::int64_t plane() const { return std::int64_t{height} * width; }
   std::int64_t pooled_plane() const { return std::int64_t{pooled_height} * pooled_width; }
 };

@@ -12,8 +12,8 @@ namespace caffe {
 /// Bottoms: scores; labels (outer * inner class numbers around `axis`). A position is
 /// right if fewer than top_k other classes score at least as high as the true one (ties
 /// count against it; NaN is wrong). Top 0: right / counted, 0 if nothing counted; top 1,
-/// if asked for: the same for each class. Positions with `ignore_label` do not count. No
-/// gradient.
+/// if asked for: the same for each class. Positions with `ignore_label` do not count. A
+/// label that is no class is an error, on a device NaN in top 0. No gradient.
 template <typename Dtype>
 class AccuracyLayer : public Layer<Dtype> {
  public:
@@ -26,11 +26,16 @@ class AccuracyLayer : public Layer<Dtype> {
   inline int MinTopBlobs() const override { return 1; }
   inline int MaxTopBlobs() const override { return 2; }
   inline bool AllowForceBackward(const int) const override { return false; }
+  bool RepeatsOnDevice() const override { return true; }
 
  protected:
   void Forward_cpu(const vector<Blob<Dtype>*>& bottom,
                    const vector<Blob<Dtype>*>& top) override;
   void Backward_cpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
+                    const vector<Blob<Dtype>*>& bottom) override;
+  void Forward_gpu(const vector<Blob<Dtype>*>& bottom,
+                   const vector<Blob<Dtype>*>& top) override;
+  void Backward_gpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
                     const vector<Blob<Dtype>*>& bottom) override;
 
  private:

@@ -19,11 +19,16 @@ class EuclideanLossLayer : public LossLayer<Dtype> {
 
   inline const char* type() const override { return "EuclideanLoss"; }
   inline bool AllowForceBackward(const int) const override { return true; }
+  bool RepeatsOnDevice() const override { return true; }
 
  protected:
   void Forward_cpu(const vector<Blob<Dtype>*>& bottom,
                    const vector<Blob<Dtype>*>& top) override;
   void Backward_cpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
+                    const vector<Blob<Dtype>*>& bottom) override;
+  void Forward_gpu(const vector<Blob<Dtype>*>& bottom,
+                   const vector<Blob<Dtype>*>& top) override;
+  void Backward_gpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
                     const vector<Blob<Dtype>*>& bottom) override;
 };
 

@@ -35,16 +35,21 @@ class L1LossLayer : public LossLayer<Dtype> {
   int MinBottomBlobs() const override { return 1; }
   int MaxBottomBlobs() const override { return 2; }
   bool AllowForceBackward(const int) const override { return true; }
+  bool RepeatsOnDevice() const override { return true; }
 
  protected:
   void Forward_cpu(const vector<Blob<Dtype>*>& bottom,
                    const vector<Blob<Dtype>*>& top) override;
   void Backward_cpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
                     const vector<Blob<Dtype>*>& bottom) override;
+  void Forward_gpu(const vector<Blob<Dtype>*>& bottom,
+                   const vector<Blob<Dtype>*>& top) override;
+  void Backward_gpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
+                    const vector<Blob<Dtype>*>& bottom) override;
 
  private:
-  /// 1/Z of the last forward pass; 0 where nothing was known.
-  double normalizer_ = 0;
+  /// 1/Z of the last forward pass, one number; 0 where nothing was known.
+  Blob<double> normalizer_{vector<int>()};
 };
 
 }  // namespace caffe

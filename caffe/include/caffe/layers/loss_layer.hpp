@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "caffe/blob.hpp"
+#include "caffe/device/body.hpp"
 #include "caffe/layer.hpp"
 #include "caffe/proto/caffe.pb.h"
 
@@ -56,21 +57,42 @@ class PositionLoss {
   struct Weights {
     const Dtype* data = nullptr;
     int inner = 1;  ///< positions that share one weight
-    Dtype operator()(int position) const {
-      return data == nullptr ? Dtype(1) : data[position / inner];
+    CAFFE_HD Dtype operator()(int position) const {
+      if (data == nullptr) return Dtype(1);
+      return data[inner == 1 ? position : position / inner];
     }
   };
   Weights weights() const;
+  /// With the device's pointer.
+  Weights gpu_weights() const;
 
-  bool ignores(Dtype target) const {
-    return has_ignore_label_ && target == target &&
-           static_cast<int>(target) == ignore_label_;
-  }
+  /// Which targets do not count, as a function.
+  struct Ignored {
+    bool has_label = false;
+    int label = 0;
+    CAFFE_HD bool operator()(Dtype target) const {
+      return has_label && target == target && static_cast<int>(target) == label;
+    }
+  };
+  Ignored ignored() const { return {has_ignore_label_, ignore_label_}; }
+  bool ignores(Dtype target) const { return ignored()(target); }
   bool has_ignore_label() const { return has_ignore_label_; }
   LossParameter_NormalizationMode mode() const { return mode_; }
   /// The divisor; `valid` is the number of positions that are not ignored, or the sum of
   /// their weights. Never 0: without anything valid the loss is 0 / 1.
   Dtype normalizer(LossParameter_NormalizationMode mode, Dtype valid) const;
+  /// The same as a function of what is valid, for kernels.
+  struct Divisor {
+    int counts_valid = 1;  ///< else `fixed` is the divisor
+    int has_weight = 0;
+    Dtype fixed = 1;
+    CAFFE_HD Dtype operator()(double valid) const {
+      if (!counts_valid) return fixed;
+      if (has_weight) return valid > 0 ? static_cast<Dtype>(valid) : Dtype(1);
+      return valid > 1 ? static_cast<Dtype>(valid) : Dtype(1);
+    }
+  };
+  Divisor divisor() const;
 
  private:
   LossParameter_NormalizationMode mode_ = LossParameter_NormalizationMode_VALID;

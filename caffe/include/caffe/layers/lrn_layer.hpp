@@ -32,11 +32,16 @@ class LRNLayer : public Layer<Dtype> {
   const char* type() const override { return "LRN"; }
   int ExactNumBottomBlobs() const override { return 1; }
   int ExactNumTopBlobs() const override { return 1; }
+  bool RepeatsOnDevice() const override { return true; }
 
  protected:
   void Forward_cpu(const vector<Blob<Dtype>*>& bottom,
                    const vector<Blob<Dtype>*>& top) override;
   void Backward_cpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
+                    const vector<Blob<Dtype>*>& bottom) override;
+  void Forward_gpu(const vector<Blob<Dtype>*>& bottom,
+                   const vector<Blob<Dtype>*>& top) override;
+  void Backward_gpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
                     const vector<Blob<Dtype>*>& bottom) override;
 
   int size_ = 0;
@@ -66,7 +71,7 @@ class LRNLayer : public Layer<Dtype> {
   LrnShape kernel_shape_;
   std::unique_ptr<LrnKernel> kernel_;
   bool kernel_is_chosen_ = false;
-  bool scale_is_stale_ = false;  ///< the kernel ran, which leaves no scale_
+  bool scale_is_stale_ = false;  ///< a kernel ran that leaves no scale_
 };
 
 }  // namespace caffe

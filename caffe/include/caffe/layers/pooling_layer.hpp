@@ -21,7 +21,7 @@ namespace caffe {
 ///
 /// differs: an empty window (kernel < stride at the border) gives 0 and passes no
 /// gradient (BVLC: -FLT_MAX, a write out of bounds); a stride of 0 is an error;
-/// STOCHASTIC runs on the CPU; its backward in the TEST phase is the derivative of the
+/// the backward of STOCHASTIC in the TEST phase is the derivative of the
 /// TEST formula.
 template <typename Dtype>
 class PoolingLayer : public Layer<Dtype> {
@@ -39,11 +39,19 @@ class PoolingLayer : public Layer<Dtype> {
     const auto method = this->layer_param_.pooling_param().pool();
     return method == PoolingParameter_PoolMethod_MAX ? 2 : 1;
   }
+  bool RepeatsOnDevice() const override {
+    const auto method = this->layer_param_.pooling_param().pool();
+    return method != PoolingParameter_PoolMethod_STOCHASTIC || this->phase_ == TEST;
+  }
 
  protected:
   void Forward_cpu(const vector<Blob<Dtype>*>& bottom,
                    const vector<Blob<Dtype>*>& top) override;
   void Backward_cpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
+                    const vector<Blob<Dtype>*>& bottom) override;
+  void Forward_gpu(const vector<Blob<Dtype>*>& bottom,
+                   const vector<Blob<Dtype>*>& top) override;
+  void Backward_gpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
                     const vector<Blob<Dtype>*>& bottom) override;
 
   int kernel_h_ = 0, kernel_w_ = 0;
@@ -72,6 +80,9 @@ class PoolingLayer : public Layer<Dtype> {
   // row-major.
   vector<int> mask_;
   int mask_lanes_ = 1;
+  // The same on the device, row-major; valid after a forward pass there that needed it.
+  Blob<int> device_mask_;
+  bool device_mask_is_valid_ = false;
 };
 
 }  // namespace caffe

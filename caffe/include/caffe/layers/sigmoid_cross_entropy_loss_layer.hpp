@@ -29,18 +29,23 @@ class SigmoidCrossEntropyLossLayer : public LossLayer<Dtype> {
   inline bool AllowForceBackward(const int bottom_index) const override {
     return bottom_index == 0;
   }
+  bool RepeatsOnDevice() const override { return true; }
 
  protected:
   void Forward_cpu(const vector<Blob<Dtype>*>& bottom,
                    const vector<Blob<Dtype>*>& top) override;
   void Backward_cpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
                     const vector<Blob<Dtype>*>& bottom) override;
+  void Forward_gpu(const vector<Blob<Dtype>*>& bottom,
+                   const vector<Blob<Dtype>*>& top) override;
+  void Backward_gpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
+                    const vector<Blob<Dtype>*>& bottom) override;
   /// The divisor Z for a number of valid positions.
   virtual Dtype get_normalizer(LossParameter_NormalizationMode mode, int valid_count);
 
  private:
   PositionLoss<Dtype> positions_;
-  Dtype normalizer_ = 1;  // of the last forward
+  Blob<Dtype> normalizer_{vector<int>()};  // Z of the last forward, one number
 };
 
 }  // namespace caffe

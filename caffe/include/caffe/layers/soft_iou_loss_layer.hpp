@@ -29,21 +29,21 @@ class SoftIoULossLayer : public LossLayer<Dtype> {
   inline bool AllowForceBackward(const int bottom_index) const override {
     return bottom_index == 0;
   }
+  bool RepeatsOnDevice() const override { return true; }
 
  protected:
   void Forward_cpu(const vector<Blob<Dtype>*>& bottom,
                    const vector<Blob<Dtype>*>& top) override;
   void Backward_cpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
                     const vector<Blob<Dtype>*>& bottom) override;
+  void Forward_gpu(const vector<Blob<Dtype>*>& bottom,
+                   const vector<Blob<Dtype>*>& top) override;
+  void Backward_gpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
+                    const vector<Blob<Dtype>*>& bottom) override;
 
  private:
-  // The two sums of an item.
-  struct Overlap {
-    double intersection = 0, union_ = 0;
-    Overlap& operator+=(const Overlap& other);
-  };
   PositionLoss<Dtype> positions_;  // holds the weights
-  std::vector<Overlap> overlaps_;  // of the last forward, smooth included
+  Blob<double> overlaps_;  // (items, 2): intersection and union of the last forward
 };
 
 }  // namespace caffe

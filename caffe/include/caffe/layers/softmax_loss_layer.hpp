@@ -13,7 +13,8 @@ namespace caffe {
 /// as N x H x W for N x C x H x W); and, ours, an optional weight (see PositionLoss).
 /// Gradient: w / Z * weight * (p - onehot), 0 where ignored. Top 1, if asked for, is p.
 /// Z: PositionLoss; VALID by default. Errors: a number of labels that does not fit; a
-/// label that is no class; a loss weight on top 1.
+/// label that is no class; a loss weight on top 1. On a device, which cannot throw, the
+/// loss of a label that is no class is NaN (a solver ends there).
 template <typename Dtype>
 class SoftmaxWithLossLayer : public LossLayer<Dtype> {
  public:
@@ -33,11 +34,16 @@ class SoftmaxWithLossLayer : public LossLayer<Dtype> {
   inline int ExactNumTopBlobs() const override { return -1; }
   inline int MinTopBlobs() const override { return 1; }
   inline int MaxTopBlobs() const override { return 2; }
+  bool RepeatsOnDevice() const override { return true; }
 
  protected:
   void Forward_cpu(const vector<Blob<Dtype>*>& bottom,
                    const vector<Blob<Dtype>*>& top) override;
   void Backward_cpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
+                    const vector<Blob<Dtype>*>& bottom) override;
+  void Forward_gpu(const vector<Blob<Dtype>*>& bottom,
+                   const vector<Blob<Dtype>*>& top) override;
+  void Backward_gpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
                     const vector<Blob<Dtype>*>& bottom) override;
   /// The divisor Z for a number of valid positions.
   virtual Dtype get_normalizer(LossParameter_NormalizationMode mode, int valid_count);
@@ -50,7 +56,7 @@ class SoftmaxWithLossLayer : public LossLayer<Dtype> {
   vector<Blob<Dtype>*> softmax_bottom_, softmax_top_;
   PositionLoss<Dtype> positions_;
   int outer_ = 0, classes_ = 0, inner_ = 0;
-  Dtype normalizer_ = 1;  // of the last forward
+  Blob<Dtype> normalizer_{vector<int>()};  // Z of the last forward, one number
 };
 
 }  // namespace caffe

@@ -71,6 +71,24 @@ typename PositionLoss<Dtype>::Weights PositionLoss<Dtype>::weights() const {
 }
 
 template <typename Dtype>
+typename PositionLoss<Dtype>::Weights PositionLoss<Dtype>::gpu_weights() const {
+  Weights weights;
+  if (weight_ == nullptr) return weights;
+  weights.data = weight_->gpu_data();
+  weights.inner = weight_->count() == outer_ * inner_ ? 1 : inner_;
+  return weights;
+}
+
+template <typename Dtype>
+typename PositionLoss<Dtype>::Divisor PositionLoss<Dtype>::divisor() const {
+  Divisor divisor;
+  divisor.counts_valid = mode_ == LossParameter_NormalizationMode_VALID;
+  divisor.has_weight = has_weight();
+  divisor.fixed = divisor.counts_valid ? Dtype(1) : normalizer(mode_, 1);
+  return divisor;
+}
+
+template <typename Dtype>
 Dtype PositionLoss<Dtype>::normalizer(LossParameter_NormalizationMode mode,
                                       Dtype valid) const {
   switch (mode) {

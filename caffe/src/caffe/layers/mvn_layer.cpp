@@ -1,6 +1,7 @@
 // MVN: each group is one "channel" of a row-major array.
 #include "caffe/layers/mvn_layer.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "caffe/backend/channelwise.hpp"
@@ -23,6 +24,8 @@ void MVNLayer<Dtype>::Reshape(const vector<Blob<Dtype>*>& bottom,
                               const vector<Blob<Dtype>*>& top) {
   top[0]->Reshape(bottom[0]->num(), bottom[0]->channels(), bottom[0]->height(),
                   bottom[0]->width());
+  const bool across = this->layer_param_.mvn_param().across_channels();
+  inverse_deviation_.Reshape({bottom[0]->num() * (across ? 1 : bottom[0]->channels())});
 }
 
 template <typename Dtype>
@@ -34,16 +37,17 @@ void MVNLayer<Dtype>::Forward_cpu(const vector<Blob<Dtype>*>& bottom,
   const Dtype* x = bottom[0]->cpu_data();
   vector<double> shift = channel_sum(array, x);
   for (double& mean : shift) mean /= values;
-  inverse_deviation_.assign(shift.size(), 1.);
+  double* inverse = inverse_deviation_.mutable_cpu_data();
+  std::fill(inverse, inverse + shift.size(), 1.);
   if (param.normalize_variance()) {
     const auto mean = array.template pad<Dtype>(shift.data());
     const vector<double> squares = channel_square_deviation(array, x, mean.data());
     for (size_t i = 0; i < squares.size(); ++i) {
-      inverse_deviation_[i] = 1 / (std::sqrt(squares[i] / values) + param.eps());
+      inverse[i] = 1 / (std::sqrt(squares[i] / values) + param.eps());
     }
   }
-  for (size_t i = 0; i < shift.size(); ++i) shift[i] *= -inverse_deviation_[i];
-  channel_affine(array, x, array.template pad<Dtype>(inverse_deviation_.data()).data(),
+  for (size_t i = 0; i < shift.size(); ++i) shift[i] *= -inverse[i];
+  channel_affine(array, x, array.template pad<Dtype>(inverse).data(),
                  array.template pad<Dtype>(shift.data()).data(),
                  top[0]->mutable_cpu_data());
 }
@@ -59,13 +63,14 @@ void MVNLayer<Dtype>::Backward_cpu(const vector<Blob<Dtype>*>& top,
   const Dtype *g = top[0]->cpu_diff(), *y = top[0]->cpu_data();
   const vector<double> sum = channel_sum(array, g);
   vector<double> of_y(sum.size(), 0.), constant(sum.size());
+  const double* inverse = inverse_deviation_.cpu_data();
   if (param.normalize_variance()) of_y = channel_dot(array, g, y);
   for (size_t i = 0; i < sum.size(); ++i) {
-    of_y[i] *= -inverse_deviation_[i] / values;
-    constant[i] = -inverse_deviation_[i] * sum[i] / values;
+    of_y[i] *= -inverse[i] / values;
+    constant[i] = -inverse[i] * sum[i] / values;
   }
-  channel_combine(array, g, array.template pad<Dtype>(inverse_deviation_.data()).data(),
-                  y, array.template pad<Dtype>(of_y.data()).data(),
+  channel_combine(array, g, array.template pad<Dtype>(inverse).data(), y,
+                  array.template pad<Dtype>(of_y.data()).data(),
                   array.template pad<Dtype>(constant.data()).data(),
                   bottom[0]->mutable_cpu_diff());
 }

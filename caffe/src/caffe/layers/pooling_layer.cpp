@@ -148,6 +148,7 @@ bool PoolingLayer<Dtype>::RunsBlocked(const Blob<Dtype>& blob,
 template <typename Dtype>
 void PoolingLayer<Dtype>::Forward_cpu(const vector<Blob<Dtype>*>& bottom,
                                       const vector<Blob<Dtype>*>& top) {
+  device_mask_is_valid_ = false;
   switch (this->layer_param_.pooling_param().pool()) {
     case PoolingParameter_PoolMethod_MAX:
       // In the TEST phase the mask is made by backward, should it ever run.

@@ -80,11 +80,12 @@ void SigmoidCrossEntropyLossLayer<Dtype>::Forward_cpu(const vector<Blob<Dtype>*>
         return piece;
       },
       kPiece);
-  normalizer_ =
+  const Dtype normalizer =
       positions_.has_weight()
           ? positions_.normalizer(positions_.mode(), static_cast<Dtype>(sums.valid))
           : get_normalizer(positions_.mode(), static_cast<int>(sums.valid));
-  top[0]->mutable_cpu_data()[0] = static_cast<Dtype>(sums.loss / normalizer_);
+  normalizer_.mutable_cpu_data()[0] = normalizer;
+  top[0]->mutable_cpu_data()[0] = static_cast<Dtype>(sums.loss / normalizer);
 }
 
 template <typename Dtype>
@@ -95,7 +96,7 @@ void SigmoidCrossEntropyLossLayer<Dtype>::Backward_cpu(
   if (!propagate_down[0]) return;
   const Dtype *x = bottom[0]->cpu_data(), *targets = bottom[1]->cpu_data();
   Dtype* diff = bottom[0]->mutable_cpu_diff();
-  const Dtype scale = top[0]->cpu_diff()[0] / normalizer_;
+  const Dtype scale = top[0]->cpu_diff()[0] / normalizer_.cpu_data()[0];
   const auto weights = positions_.weights();
   parallel_ranges(bottom[0]->count(), 4096, [&](std::int64_t begin, std::int64_t end) {
     vector_sigmoid(end - begin, x + begin, diff + begin);

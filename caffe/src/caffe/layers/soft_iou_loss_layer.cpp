@@ -7,16 +7,20 @@
 namespace caffe {
 
 namespace {
-constexpr int kPiece = 1024;
-}
 
-template <typename Dtype>
-typename SoftIoULossLayer<Dtype>::Overlap& SoftIoULossLayer<Dtype>::Overlap::operator+=(
-    const Overlap& other) {
-  intersection += other.intersection;
-  union_ += other.union_;
-  return *this;
-}
+constexpr int kPiece = 1024;
+
+// The two sums of an item.
+struct Overlap {
+  double intersection = 0, union_ = 0;
+  Overlap& operator+=(const Overlap& other) {
+    intersection += other.intersection;
+    union_ += other.union_;
+    return *this;
+  }
+};
+
+}  // namespace
 
 template <typename Dtype>
 void SoftIoULossLayer<Dtype>::LayerSetUp(const vector<Blob<Dtype>*>& bottom,
@@ -38,6 +42,7 @@ void SoftIoULossLayer<Dtype>::Reshape(const vector<Blob<Dtype>*>& bottom,
       << bottom[1]->shape_string() << ", must hold the same count";
   positions_.SetShape(bottom[0]->shape(0), bottom[0]->count(1),
                       bottom.size() > 2 ? bottom[2] : nullptr);
+  overlaps_.Reshape({bottom[0]->shape(0), 2});
 }
 
 template <typename Dtype>
@@ -47,12 +52,11 @@ void SoftIoULossLayer<Dtype>::Forward_cpu(const vector<Blob<Dtype>*>& bottom,
   const auto weights = positions_.weights();
   const int items = bottom[0]->shape(0), length = bottom[0]->count(1);
   const double smooth = this->layer_param_.soft_iou_loss_param().smooth();
-  overlaps_.assign(items, Overlap());
+  double* kept = overlaps_.mutable_cpu_data();
   double loss = 0;
   for (int n = 0; n < items; ++n) {
     const std::int64_t first = static_cast<std::int64_t>(n) * length;
-    Overlap& overlap = overlaps_[n];
-    overlap = parallel_sum<Overlap>(
+    const Overlap overlap = parallel_sum<Overlap>(
         length,
         [&](std::int64_t begin, std::int64_t end) {
           Dtype p[kPiece] = {};
@@ -68,9 +72,9 @@ void SoftIoULossLayer<Dtype>::Forward_cpu(const vector<Blob<Dtype>*>& bottom,
           return sums;
         },
         kPiece);
-    overlap.intersection += smooth;
-    overlap.union_ += smooth;
-    loss += 1 - overlap.intersection / overlap.union_;
+    kept[2 * n] = overlap.intersection + smooth;
+    kept[2 * n + 1] = overlap.union_ + smooth;
+    loss += 1 - kept[2 * n] / kept[2 * n + 1];
   }
   top[0]->mutable_cpu_data()[0] = static_cast<Dtype>(items > 0 ? loss / items : 0);
 }
@@ -88,10 +92,10 @@ void SoftIoULossLayer<Dtype>::Backward_cpu(const vector<Blob<Dtype>*>& top,
   const double scale = static_cast<double>(top[0]->cpu_diff()[0]) / bottom[0]->shape(0);
   for (int n = 0; n < bottom[0]->shape(0); ++n) {
     // d loss / d p = w ((1 - y) I / U^2 - y / U)
-    const Overlap& overlap = overlaps_[n];
-    const Dtype of_label = static_cast<Dtype>(-scale / overlap.union_);
-    const Dtype of_rest = static_cast<Dtype>(scale * overlap.intersection /
-                                             (overlap.union_ * overlap.union_));
+    const double intersection = overlaps_.cpu_data()[2 * n];
+    const double union_ = overlaps_.cpu_data()[2 * n + 1];
+    const Dtype of_label = static_cast<Dtype>(-scale / union_);
+    const Dtype of_rest = static_cast<Dtype>(scale * intersection / (union_ * union_));
     const std::int64_t first = n * length;
     parallel_ranges(length, 4096, [&](std::int64_t begin, std::int64_t end) {
       vector_sigmoid(end - begin, logits + first + begin, diff + first + begin);

@@ -106,8 +106,9 @@ void SoftmaxWithLossLayer<Dtype>::Forward_cpu(const vector<Blob<Dtype>*>& bottom
     return sum;
   };
   const double loss = parallel_sum(bottom[1]->count(), piece_loss, kPiece);
-  normalizer_ = Normalizer(*bottom[1]);
-  top[0]->mutable_cpu_data()[0] = static_cast<Dtype>(loss / normalizer_);
+  const Dtype normalizer = Normalizer(*bottom[1]);
+  normalizer_.mutable_cpu_data()[0] = normalizer;
+  top[0]->mutable_cpu_data()[0] = static_cast<Dtype>(loss / normalizer);
   if (top.size() > 1) top[1]->ShareData(prob_);
 }
 
@@ -119,7 +120,7 @@ void SoftmaxWithLossLayer<Dtype>::Backward_cpu(const vector<Blob<Dtype>*>& top,
   if (!propagate_down[0]) return;
   const Dtype *prob = prob_.cpu_data(), *labels = bottom[1]->cpu_data();
   Dtype* diff = bottom[0]->mutable_cpu_diff();
-  const Dtype scale = top[0]->cpu_diff()[0] / normalizer_;
+  const Dtype scale = top[0]->cpu_diff()[0] / normalizer_.cpu_data()[0];
   const auto weights = positions_.weights();
   const std::int64_t inner = inner_;
   parallel_ranges(bottom[1]->count(), 4096, [&](std::int64_t begin, std::int64_t end) {

@@ -8,6 +8,7 @@
 #include "caffe/net_plan.hpp"
 #include "caffe/net_recorder.hpp"
 #include "caffe/util/interrupt.hpp"
+#include "caffe/util/math_functions_gpu.hpp"
 
 namespace caffe {
 
@@ -81,13 +82,27 @@ Dtype Net<Dtype>::ForwardLayer(int layer_id) {
   return loss;
 }
 
+namespace {
+
+/// Where the mode's layers look for it.
+template <typename Dtype>
+void FillDiff(Dtype value, Blob<Dtype>* blob) {
+  if (Caffe::mode() == Caffe::GPU) {
+    caffe_gpu_set(blob->count(), value, blob->mutable_gpu_diff());
+    blob->diff()->SyncViews();
+  } else {
+    caffe_set(blob->count(), value, blob->mutable_cpu_diff());
+  }
+}
+
+}  // namespace
+
 template <typename Dtype>
 void Net<Dtype>::RefillLossWeights(int layer_id) {
   const auto& tops = top_vecs_[layer_id];
   for (size_t t = 0; t < tops.size(); ++t) {
     const Dtype weight = layers_[layer_id]->loss(static_cast<int>(t));
-    if (weight != Dtype(0))
-      caffe_set(tops[t]->count(), weight, tops[t]->mutable_cpu_diff());
+    if (weight != Dtype(0)) FillDiff(weight, tops[t]);
   }
 }
 
@@ -199,7 +214,7 @@ void Net<Dtype>::Reshape() {
 template <typename Dtype>
 void Net<Dtype>::ClearParamDiffs() {
   for (Blob<Dtype>* param : learnable_params_) {
-    if (param->has_diff()) caffe_set(param->count(), Dtype(0), param->mutable_cpu_diff());
+    if (param->has_diff()) FillDiff(Dtype(0), param);
   }
 }
 

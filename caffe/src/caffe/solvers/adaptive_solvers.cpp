@@ -1,97 +1,76 @@
-// The update rules of Nesterov, AdaGrad, RMSProp, AdaDelta and Adam.
+// The update rules of Nesterov, AdaGrad, RMSProp, AdaDelta and Adam with their numbers.
+// (What they do: update_rules.hpp.)
 #include <cmath>
+#include <typeinfo>
 
 #include "caffe/sgd_solvers.hpp"
-#include "caffe/util/parallel_for.hpp"
+#include "run_update.hpp"
 
 namespace caffe {
 
-/// v <- momentum * v + rate * g; step (1 + momentum) * v - momentum * v_before.
 template <typename Dtype>
-void NesterovSolver<Dtype>::ComputeUpdateValue(int param_id, Dtype rate) {
-  Blob<Dtype>* param = this->net_->learnable_params()[param_id];
-  const Dtype momentum = this->param_.momentum();
-  const Dtype local_rate = this->LocalRate(param_id, rate);
-  Dtype* diff = param->mutable_cpu_diff();
-  Dtype* history = this->history_[param_id]->mutable_cpu_data();
-  for_each_index(param->count(), [=](std::int64_t i) {
-    const Dtype before = history[i];
-    history[i] = momentum * before + local_rate * diff[i];
-    diff[i] = (1 + momentum) * history[i] - momentum * before;
-  });
+NesterovRule<Dtype> NesterovSolver<Dtype>::Rule(int param_id, Dtype rate) const {
+  return {static_cast<Dtype>(this->param_.momentum()), this->LocalRate(param_id, rate),
+          this->History(param_id)};
 }
 
-/// h <- h + g^2; step rate * g / (sqrt(h) + delta).
 template <typename Dtype>
-void AdaGradSolver<Dtype>::ComputeUpdateValue(int param_id, Dtype rate) {
-  Blob<Dtype>* param = this->net_->learnable_params()[param_id];
-  const Dtype delta = this->param_.delta();
-  const Dtype local_rate = this->LocalRate(param_id, rate);
-  Dtype* diff = param->mutable_cpu_diff();
-  Dtype* history = this->history_[param_id]->mutable_cpu_data();
-  for_each_index(param->count(), [=](std::int64_t i) {
-    history[i] += diff[i] * diff[i];
-    diff[i] = local_rate * diff[i] / (std::sqrt(history[i]) + delta);
-  });
+AdaGradRule<Dtype> AdaGradSolver<Dtype>::Rule(int param_id, Dtype rate) const {
+  return {static_cast<Dtype>(this->param_.delta()), this->LocalRate(param_id, rate),
+          this->History(param_id)};
 }
 
-/// h <- decay * h + (1 - decay) * g^2; step rate * g / (sqrt(h) + delta).
 template <typename Dtype>
-void RMSPropSolver<Dtype>::ComputeUpdateValue(int param_id, Dtype rate) {
-  Blob<Dtype>* param = this->net_->learnable_params()[param_id];
-  const Dtype delta = this->param_.delta();
-  const Dtype decay = this->param_.rms_decay();
-  const Dtype local_rate = this->LocalRate(param_id, rate);
-  Dtype* diff = param->mutable_cpu_diff();
-  Dtype* history = this->history_[param_id]->mutable_cpu_data();
-  for_each_index(param->count(), [=](std::int64_t i) {
-    history[i] = decay * history[i] + (1 - decay) * diff[i] * diff[i];
-    diff[i] = local_rate * diff[i] / (std::sqrt(history[i]) + delta);
-  });
+RMSPropRule<Dtype> RMSPropSolver<Dtype>::Rule(int param_id, Dtype rate) const {
+  return {static_cast<Dtype>(this->param_.delta()),
+          static_cast<Dtype>(this->param_.rms_decay()), this->LocalRate(param_id, rate),
+          this->History(param_id)};
 }
 
-/// h <- m h + (1 - m) g^2; u = g sqrt((k + delta) / (h + delta)); k <- m k + (1 - m) u^2;
-/// step rate * u. All h come first in the history, then all k.
+// Two histories: all of the first come first, then all of the second.
+
 template <typename Dtype>
-void AdaDeltaSolver<Dtype>::ComputeUpdateValue(int param_id, Dtype rate) {
-  const auto& params = this->net_->learnable_params();
-  Blob<Dtype>* param = params[param_id];
-  const Dtype delta = this->param_.delta();
-  const Dtype momentum = this->param_.momentum();
-  const Dtype local_rate = this->LocalRate(param_id, rate);
-  Dtype* diff = param->mutable_cpu_diff();
-  Dtype* squares = this->history_[param_id]->mutable_cpu_data();
-  Dtype* steps = this->history_[params.size() + param_id]->mutable_cpu_data();
-  for_each_index(param->count(), [=](std::int64_t i) {
-    squares[i] = momentum * squares[i] + (1 - momentum) * diff[i] * diff[i];
-    const Dtype step = diff[i] * std::sqrt((steps[i] + delta) / (squares[i] + delta));
-    steps[i] = momentum * steps[i] + (1 - momentum) * step * step;
-    diff[i] = local_rate * step;
-  });
+AdaDeltaRule<Dtype> AdaDeltaSolver<Dtype>::Rule(int param_id, Dtype rate) const {
+  return {static_cast<Dtype>(this->param_.delta()),
+          static_cast<Dtype>(this->param_.momentum()), this->LocalRate(param_id, rate),
+          this->History(param_id),
+          this->History(this->net_->learnable_params().size() + param_id)};
 }
 
-/// m <- b1 m + (1 - b1) g; v <- b2 v + (1 - b2) g^2;
-/// step rate * sqrt(1 - b2^t) / (1 - b1^t) * m / (sqrt(v) + delta).
+/// The rate is multiplied by sqrt(1 - b2^t) / (1 - b1^t).
 template <typename Dtype>
-void AdamSolver<Dtype>::ComputeUpdateValue(int param_id, Dtype rate) {
-  const auto& params = this->net_->learnable_params();
-  Blob<Dtype>* param = params[param_id];
-  const Dtype delta = this->param_.delta();
+AdamRule<Dtype> AdamSolver<Dtype>::Rule(int param_id, Dtype rate) const {
   const Dtype beta1 = this->param_.momentum();
   const Dtype beta2 = this->param_.momentum2();
   const int t = this->iter_ + 1;
   const Dtype correction = std::sqrt(Dtype(1) - std::pow(beta2, Dtype(t))) /
                            (Dtype(1) - std::pow(beta1, Dtype(t)));
-  const Dtype local_rate = this->LocalRate(param_id, rate) * correction;
-  Dtype* diff = param->mutable_cpu_diff();
-  Dtype* m = this->history_[param_id]->mutable_cpu_data();
-  Dtype* v = this->history_[params.size() + param_id]->mutable_cpu_data();
-  for_each_index(param->count(), [=](std::int64_t i) {
-    m[i] = beta1 * m[i] + (1 - beta1) * diff[i];
-    v[i] = beta2 * v[i] + (1 - beta2) * diff[i] * diff[i];
-    diff[i] = local_rate * m[i] / (std::sqrt(v[i]) + delta);
-  });
+  return {static_cast<Dtype>(this->param_.delta()),
+          beta1,
+          beta2,
+          this->LocalRate(param_id, rate) * correction,
+          this->History(param_id),
+          this->History(this->net_->learnable_params().size() + param_id)};
 }
+
+#define CAFFE_DEFINE_UPDATE(Solver)                                                   \
+  template <typename Dtype>                                                           \
+  void Solver<Dtype>::ComputeUpdateValue(int param_id, Dtype rate) {                  \
+    gradient_to_step(Rule(param_id, rate), this->net_->learnable_params()[param_id]); \
+  }                                                                                   \
+  template <typename Dtype>                                                           \
+  bool Solver<Dtype>::UpdateAtOnce(int param_id, Dtype rate) {                        \
+    if (typeid(*this) != typeid(Solver<Dtype>)) return false;                         \
+    update_parameter(this->Preparation(param_id), Rule(param_id, rate),               \
+                     this->net_->learnable_params()[param_id]);                       \
+    return true;                                                                      \
+  }
+CAFFE_DEFINE_UPDATE(NesterovSolver)
+CAFFE_DEFINE_UPDATE(AdaGradSolver)
+CAFFE_DEFINE_UPDATE(RMSPropSolver)
+CAFFE_DEFINE_UPDATE(AdaDeltaSolver)
+CAFFE_DEFINE_UPDATE(AdamSolver)
+#undef CAFFE_DEFINE_UPDATE
 
 INSTANTIATE_CLASS(NesterovSolver);
 INSTANTIATE_CLASS(AdaGradSolver);

@@ -1,9 +1,10 @@
 // SGD: rate policies, clipping, regularisation, the momentum rule.
 #include <algorithm>
 #include <cmath>
+#include <typeinfo>
 
 #include "caffe/sgd_solvers.hpp"
-#include "caffe/util/parallel_for.hpp"
+#include "run_update.hpp"
 
 namespace caffe {
 
@@ -81,8 +82,12 @@ void SGDSolver<Dtype>::ClipGradients() {
   const Dtype clip = this->param_.clip_gradients();
   if (clip < 0) return;
   Dtype sumsq = 0;
-  for (const Blob<Dtype>* blob : this->net_->learnable_params())
-    sumsq += blob->sumsq_diff();
+  if (Caffe::mode() == Caffe::GPU) {
+    sumsq = static_cast<Dtype>(device_sum_of_squares(this->net_->learnable_params()));
+  } else {
+    for (const Blob<Dtype>* blob : this->net_->learnable_params())
+      sumsq += blob->sumsq_diff();
+  }
   const Dtype l2norm = std::sqrt(sumsq);
   if (l2norm <= clip) return;
   const Dtype factor = clip / l2norm;
@@ -100,14 +105,19 @@ void SGDSolver<Dtype>::ApplyUpdate() {
   }
   ClipGradients();
   const auto& params = this->net_->learnable_params();
+  vector<Blob<Dtype>*> stepwise;
   for (int i = 0; i < static_cast<int>(params.size()); ++i) {
     // A parameter that never had a gradient and does not learn stays as it is.
     if (!params[i]->has_diff() && this->net_->params_lr()[i] == 0) continue;
+    if (UpdateAtOnce(i, rate)) continue;
     Normalize(i);
     Regularize(i);
     ComputeUpdateValue(i, rate);
+    stepwise.push_back(params[i]);
   }
-  this->net_->Update();
+  for (Blob<Dtype>* param : stepwise) {
+    if (param->has_diff()) param->Update();
+  }
   ++this->iter_;
 }
 
@@ -119,36 +129,53 @@ void SGDSolver<Dtype>::Normalize(int param_id) {
 }
 
 template <typename Dtype>
+GradientPreparation<Dtype> SGDSolver<Dtype>::Preparation(int param_id) const {
+  GradientPreparation<Dtype> preparation;
+  if (this->param_.iter_size() != 1) {
+    preparation.scale = Dtype(1) / this->param_.iter_size();
+  }
+  preparation.decay =
+      this->param_.weight_decay() * this->net_->params_weight_decay()[param_id];
+  if (preparation.decay == Dtype(0)) return preparation;
+  const string& type = this->param_.regularization_type();
+  CHECK_VALUE(type == "L1" || type == "L2")
+      << "Unknown regularization type '" << type << "' (known: L1, L2)";
+  preparation.is_l1 = type == "L1";
+  return preparation;
+}
+
+template <typename Dtype>
 void SGDSolver<Dtype>::Regularize(int param_id) {
   Blob<Dtype>* param = this->net_->learnable_params()[param_id];
-  const Dtype decay =
-      this->param_.weight_decay() * this->net_->params_weight_decay()[param_id];
-  if (decay == Dtype(0)) return;
-  const string& type = this->param_.regularization_type();
-  const Dtype* data = param->cpu_data();
-  Dtype* diff = param->mutable_cpu_diff();
-  if (type == "L2") {
-    for_each_index(param->count(), [=](std::int64_t i) { diff[i] += decay * data[i]; });
-  } else if (type == "L1") {
-    for_each_index(param->count(), [=](std::int64_t i) {
-      diff[i] += decay * static_cast<Dtype>((data[i] > 0) - (data[i] < 0));
-    });
-  } else {
-    CAFFE_THROW(kValue) << "Unknown regularization type '" << type << "' (known: L1, L2)";
-  }
+  GradientPreparation<Dtype> decay = Preparation(param_id);
+  if (decay.decay == Dtype(0)) return;
+  decay.scale = 1;
+  run_update(param->count(),
+             PrepareOnly<Dtype>{decay, data_to_read(param), diff_to_update(param)});
+}
+
+template <typename Dtype>
+Dtype* SGDSolver<Dtype>::History(size_t index) const {
+  return data_to_update(history_[index].get());
+}
+
+template <typename Dtype>
+SGDRule<Dtype> SGDSolver<Dtype>::Rule(int param_id, Dtype rate) const {
+  return {static_cast<Dtype>(this->param_.momentum()), LocalRate(param_id, rate),
+          History(param_id)};
 }
 
 template <typename Dtype>
 void SGDSolver<Dtype>::ComputeUpdateValue(int param_id, Dtype rate) {
-  Blob<Dtype>* param = this->net_->learnable_params()[param_id];
-  const Dtype momentum = this->param_.momentum();
-  const Dtype local_rate = LocalRate(param_id, rate);
-  Dtype* diff = param->mutable_cpu_diff();
-  Dtype* history = history_[param_id]->mutable_cpu_data();
-  for_each_index(param->count(), [=](std::int64_t i) {
-    history[i] = momentum * history[i] + local_rate * diff[i];
-    diff[i] = history[i];
-  });
+  gradient_to_step(Rule(param_id, rate), this->net_->learnable_params()[param_id]);
+}
+
+template <typename Dtype>
+bool SGDSolver<Dtype>::UpdateAtOnce(int param_id, Dtype rate) {
+  if (typeid(*this) != typeid(SGDSolver<Dtype>)) return false;
+  update_parameter(Preparation(param_id), Rule(param_id, rate),
+                   this->net_->learnable_params()[param_id]);
+  return true;
 }
 
 INSTANTIATE_CLASS(SGDSolver);

@@ -11,6 +11,7 @@
 #include "caffe/util/format.hpp"
 #include "caffe/util/io.hpp"
 #include "caffe/util/rng.hpp"
+#include "run_update.hpp"
 
 namespace caffe {
 
@@ -49,13 +50,6 @@ void LoadLayerStates(const LayerStates& states, const string& prefix, Net<Dtype>
 }
 
 bool IsThere(const string& path) { return access(path.c_str(), F_OK) == 0; }
-
-template <typename Dtype>
-void ExchangeData(Blob<Dtype>* a, Blob<Dtype>* b) {
-  Dtype* x = a->mutable_cpu_data();
-  Dtype* y = b->mutable_cpu_data();
-  for (int i = 0; i < a->count(); ++i) std::swap(x[i], y[i]);
-}
 
 }  // namespace
 
@@ -231,10 +225,9 @@ void Solver<Dtype>::UpdateAverage() {
       std::min<double>(param_.weight_average(), 1.0 - 1.0 / (iter_ / 10.0 + 1.0));
   const Dtype share = static_cast<Dtype>(1.0 - keep);
   for (size_t i = 0; i < average_.size(); ++i) {
-    const Dtype* now = net_->learnable_params()[i]->cpu_data();
-    Dtype* average = average_[i]->mutable_cpu_data();
-    for (int k = 0; k < average_[i]->count(); ++k)
-      average[k] += share * (now[k] - average[k]);
+    run_update(average_[i]->count(),
+               AverageStep<Dtype>{share, data_to_read(net_->learnable_params()[i]),
+                                  data_to_update(average_[i].get())});
   }
 }
 
@@ -242,7 +235,10 @@ template <typename Dtype>
 void Solver<Dtype>::ExchangeAverage() {
   CHECK(has_average()) << "no average is kept: set weight_average in the solver";
   for (size_t i = 0; i < average_.size(); ++i) {
-    ExchangeData(net_->learnable_params()[i], average_[i].get());
+    Blob<Dtype>* param = net_->learnable_params()[i];
+    run_update(param->count(),
+               Exchange<Dtype>{data_to_update(param), data_to_update(average_[i].get())});
+    param->data()->SyncViews();
   }
 }
 

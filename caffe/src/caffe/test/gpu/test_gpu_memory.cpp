@@ -155,7 +155,8 @@ TEST(GpuMath, ProductsMatchTheHosts) {
 TEST(GpuMath, MatrixTimesVectorMatchesTheHosts) {
   SKIP_WITHOUT_DEVICE();
   for (const bool t : {false, true}) {
-    Blob<float> a({4, 6}), x(vector<int>{6}), y(vector<int>{6}), expected(vector<int>{6});
+    Blob<float> a(vector<int>{4, 6}), x(vector<int>{6}), y(vector<int>{6}),
+        expected(vector<int>{6});
     fill_uniform(&a, 1);
     fill_uniform(&x, 2);
     fill_uniform(&y, 3);
