@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "caffe/device/body.hpp"
+
 namespace caffe {
 
 /// One axis from `in` to `out` pixels. Output o lies at X = o (in - 1) / (out - 1), at 0
@@ -12,28 +14,28 @@ namespace caffe {
 struct AccumAxis {
   int in = 1, out = 1;
 
-  bool is_single() const { return in == 1 || out == 1; }
+  CAFFE_HD bool is_single() const { return in == 1 || out == 1; }
   /// The input at or before X.
-  int lower(int o) const {
+  CAFFE_HD int lower(int o) const {
     if (is_single()) return 0;
     return static_cast<int>(std::int64_t{o} * (in - 1) / (out - 1));
   }
   /// X - lower, the weight of the next input.
-  double share(int o) const {
+  CAFFE_HD double share(int o) const {
     if (is_single()) return 0;
     return static_cast<double>(std::int64_t{o} * (in - 1) % (out - 1)) / (out - 1);
   }
-  double weight(int o, int p) const {
+  CAFFE_HD double weight(int o, int p) const {
     const int before = lower(o);
     if (p == before) return 1 - share(o);
     return p == before + 1 ? share(o) : 0;
   }
   /// First and last (included) output that may weigh input p.
-  int first_output(int p) const {
+  CAFFE_HD int first_output(int p) const {
     if (is_single() || p == 0) return 0;
     return static_cast<int>(std::int64_t{p - 1} * (out - 1) / (in - 1)) + 1;
   }
-  int last_output(int p) const {
+  CAFFE_HD int last_output(int p) const {
     if (is_single()) return out - 1;
     const std::int64_t last = ((std::int64_t{p} + 1) * (out - 1) - 1) / (in - 1);
     return last > out - 1 ? out - 1 : static_cast<int>(last);
@@ -47,10 +49,10 @@ struct AccumShape {
   AccumAxis rows, columns;
   int channels = 1, first_channel = 0, top_channels = 1;
 
-  std::int64_t in_plane() const { return std::int64_t{rows.in} * columns.in; }
-  std::int64_t out_plane() const { return std::int64_t{rows.out} * columns.out; }
+  CAFFE_HD std::int64_t in_plane() const { return std::int64_t{rows.in} * columns.in; }
+  CAFFE_HD std::int64_t out_plane() const { return std::int64_t{rows.out} * columns.out; }
   /// Where the top's plane is that belongs to plane `n * channels + c` of the bottom.
-  std::int64_t top_plane(std::int64_t plane) const {
+  CAFFE_HD std::int64_t top_plane(std::int64_t plane) const {
     const std::int64_t channel = plane % channels + first_channel;
     return (plane / channels * top_channels + channel) * out_plane();
   }
@@ -62,7 +64,7 @@ struct AccumValue {
   AccumShape shape;
   const Dtype* in;
   Dtype* top;
-  void operator()(std::int64_t i) const {
+  CAFFE_HD void operator()(std::int64_t i) const {
     const std::int64_t plane = i / shape.out_plane(), place = i % shape.out_plane();
     const int y = static_cast<int>(place / shape.columns.out);
     const int x = static_cast<int>(place % shape.columns.out);
@@ -87,7 +89,7 @@ struct AccumGradient {
   AccumShape shape;
   const Dtype* top_diff;
   Dtype* in_diff;
-  void operator()(std::int64_t i) const {
+  CAFFE_HD void operator()(std::int64_t i) const {
     const std::int64_t plane = i / shape.in_plane(), place = i % shape.in_plane();
     const int s = static_cast<int>(place / shape.columns.in);
     const int p = static_cast<int>(place % shape.columns.in);

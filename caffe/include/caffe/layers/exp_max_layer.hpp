@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "caffe/blob.hpp"
+#include "caffe/device/body.hpp"
 #include "caffe/layer.hpp"
 
 namespace caffe {
@@ -15,7 +16,7 @@ namespace caffe {
 struct ChannelPlaces {
   int channels = 1;
   std::int64_t plane = 1;
-  std::int64_t first_entry(std::int64_t place) const {
+  CAFFE_HD std::int64_t first_entry(std::int64_t place) const {
     return place / plane * channels * plane + place % plane;
   }
 };
@@ -27,7 +28,7 @@ struct ExpMaxValue {
   Dtype exponent, factor;
   const Dtype* x;
   Dtype* y;
-  void operator()(std::int64_t place) const {
+  CAFFE_HD void operator()(std::int64_t place) const {
     const std::int64_t first = places.first_entry(place);
     Dtype most = x[first];
     for (int c = 1; c < places.channels; ++c) {
@@ -48,7 +49,7 @@ struct ExpMaxGradient {
   Dtype exponent;
   const Dtype *x, *y, *g;
   Dtype* dx;
-  void operator()(std::int64_t place) const {
+  CAFFE_HD void operator()(std::int64_t place) const {
     const std::int64_t first = places.first_entry(place);
     std::int64_t most = first;
     Dtype sum = 0;
@@ -81,13 +82,18 @@ class ExpMaxLayer : public Layer<Dtype> {
                const vector<Blob<Dtype>*>& top) override;
 
   inline const char* type() const override { return "ExpMax"; }
+  inline bool RepeatsOnDevice() const override { return true; }
   inline int ExactNumBottomBlobs() const override { return 1; }
   inline int ExactNumTopBlobs() const override { return 1; }
 
  protected:
   void Forward_cpu(const vector<Blob<Dtype>*>& bottom,
                    const vector<Blob<Dtype>*>& top) override;
+  void Forward_gpu(const vector<Blob<Dtype>*>& bottom,
+                   const vector<Blob<Dtype>*>& top) override;
   void Backward_cpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
+                    const vector<Blob<Dtype>*>& bottom) override;
+  void Backward_gpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
                     const vector<Blob<Dtype>*>& bottom) override;
 
  private:

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "caffe/blob.hpp"
+#include "caffe/device/body.hpp"
 #include "caffe/layer.hpp"
 
 namespace caffe {
@@ -15,7 +16,7 @@ template <typename Dtype>
 struct GridValue {
   int height, width;
   Dtype* out;
-  void operator()(std::int64_t i) const {
+  CAFFE_HD void operator()(std::int64_t i) const {
     const std::int64_t row = i / width;  // over items and channels
     const bool is_y = row / height % 2 == 1;
     out[i] = static_cast<Dtype>(is_y ? row % height : i % width);
@@ -36,6 +37,7 @@ class GridLayer : public Layer<Dtype> {
                const vector<Blob<Dtype>*>& top) override;
 
   inline const char* type() const override { return "Grid"; }
+  inline bool RepeatsOnDevice() const override { return true; }
   inline int ExactNumBottomBlobs() const override { return 1; }
   inline int ExactNumTopBlobs() const override { return 1; }
   inline bool AllowBackward() const override { return false; }
@@ -43,7 +45,11 @@ class GridLayer : public Layer<Dtype> {
  protected:
   void Forward_cpu(const vector<Blob<Dtype>*>& bottom,
                    const vector<Blob<Dtype>*>& top) override;
+  void Forward_gpu(const vector<Blob<Dtype>*>& bottom,
+                   const vector<Blob<Dtype>*>& top) override;
   void Backward_cpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
+                    const vector<Blob<Dtype>*>& bottom) override;
+  void Backward_gpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
                     const vector<Blob<Dtype>*>& bottom) override;
 };
 

@@ -38,23 +38,31 @@ class LpqLossLayer : public LossLayer<Dtype> {
   int MinBottomBlobs() const override { return 1; }
   int MaxBottomBlobs() const override { return 2; }
   bool AllowForceBackward(const int) const override { return true; }
+  bool RepeatsOnDevice() const override {  // without a schedule
+    return this->layer_param_.lpq_loss_param().p_size() == 1;
+  }
 
  protected:
   void Forward_cpu(const vector<Blob<Dtype>*>& bottom,
                    const vector<Blob<Dtype>*>& top) override;
+  void Forward_gpu(const vector<Blob<Dtype>*>& bottom,
+                   const vector<Blob<Dtype>*>& top) override;
   void Backward_cpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
+                    const vector<Blob<Dtype>*>& bottom) override;
+  void Backward_gpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
                     const vector<Blob<Dtype>*>& bottom) override;
 
  private:
   /// The entry of the schedule that holds at an iteration.
   int EpisodeAt(int iteration) const;
-  /// The loss of this pass, without its pointers; `bottom` gives the shape.
+  /// The loss by the exponents of this pass, without its pointers.
   LpqDifference<Dtype> Rule(const Blob<Dtype>& bottom) const;
-  /// 1/Z; `known` is the number of entries that are not NaN.
-  double Normalizer(const Blob<Dtype>& bottom, double known) const;
+  bool by_entries() const {
+    return this->layer_param_.lpq_loss_param().normalize_by_num_entries();
+  }
 
-  int episode_ = 0;        ///< of the last forward pass
-  double normalizer_ = 0;  ///< 1/Z of the last forward pass; 0 where nothing was known
+  int episode_ = 0;          ///< of the last forward pass
+  Blob<double> normalizer_;  ///< 1/Z of the last forward pass; 0 where nothing was known
 };
 
 }  // namespace caffe

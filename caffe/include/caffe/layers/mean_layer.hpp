@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "caffe/blob.hpp"
+#include "caffe/device/body.hpp"
 #include "caffe/layer.hpp"
 
 namespace caffe {
@@ -17,7 +18,7 @@ struct MeanValue {
   const Dtype *mean, *x;
   Dtype* y;
   Dtype in_scale, mean_scale;
-  void operator()(std::int64_t i) const {
+  CAFFE_HD void operator()(std::int64_t i) const {
     y[i] = in_scale * x[i] + mean_scale * mean[i / places % count];
   }
 };
@@ -40,13 +41,18 @@ class MeanLayer : public Layer<Dtype> {
                const vector<Blob<Dtype>*>& top) override;
 
   inline const char* type() const override { return "Mean"; }
+  inline bool RepeatsOnDevice() const override { return true; }
   inline int MinBottomBlobs() const override { return 1; }
   inline int MinTopBlobs() const override { return 1; }
 
  protected:
   void Forward_cpu(const vector<Blob<Dtype>*>& bottom,
                    const vector<Blob<Dtype>*>& top) override;
+  void Forward_gpu(const vector<Blob<Dtype>*>& bottom,
+                   const vector<Blob<Dtype>*>& top) override;
   void Backward_cpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
+                    const vector<Blob<Dtype>*>& bottom) override;
+  void Backward_gpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
                     const vector<Blob<Dtype>*>& bottom) override;
 
  private:

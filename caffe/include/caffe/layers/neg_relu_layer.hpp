@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "caffe/device/body.hpp"
 #include "caffe/layers/neuron_layer.hpp"
 
 namespace caffe {
@@ -15,7 +16,7 @@ struct NegReLUValue {
   const Dtype* x;
   Dtype* y;
   Dtype slope;
-  void operator()(std::int64_t i) const {
+  CAFFE_HD void operator()(std::int64_t i) const {
     const Dtype value = x[i];
     y[i] = value > 0 ? slope * value : value;
   }
@@ -27,7 +28,7 @@ struct NegReLUGradient {
   const Dtype *g, *x;
   Dtype* dx;
   Dtype slope;
-  void operator()(std::int64_t i) const {
+  CAFFE_HD void operator()(std::int64_t i) const {
     const Dtype gradient = g[i];  // read in any case: so it is vectorised
     dx[i] = x[i] < 0 ? gradient : slope * gradient;
   }
@@ -44,11 +45,16 @@ class NegReLULayer : public NeuronLayer<Dtype> {
  public:
   explicit NegReLULayer(const LayerParameter& param) : NeuronLayer<Dtype>(param) {}
   inline const char* type() const override { return "NegReLU"; }
+  inline bool RepeatsOnDevice() const override { return true; }
 
  protected:
   void Forward_cpu(const vector<Blob<Dtype>*>& bottom,
                    const vector<Blob<Dtype>*>& top) override;
+  void Forward_gpu(const vector<Blob<Dtype>*>& bottom,
+                   const vector<Blob<Dtype>*>& top) override;
   void Backward_cpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
+                    const vector<Blob<Dtype>*>& bottom) override;
+  void Backward_gpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
                     const vector<Blob<Dtype>*>& bottom) override;
 
  private:

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "caffe/device/body.hpp"
 #include "caffe/layers/neuron_layer.hpp"
 
 namespace caffe {
@@ -14,7 +15,7 @@ template <typename Dtype>
 struct NegSquareValue {
   const Dtype* x;
   Dtype* y;
-  void operator()(std::int64_t i) const { y[i] = -x[i] * x[i]; }
+  CAFFE_HD void operator()(std::int64_t i) const { y[i] = -x[i] * x[i]; }
 };
 
 /// dx[i] = -2 x[i] g[i].
@@ -22,7 +23,7 @@ template <typename Dtype>
 struct NegSquareGradient {
   const Dtype *g, *x;
   Dtype* dx;
-  void operator()(std::int64_t i) const { dx[i] = Dtype(-2) * x[i] * g[i]; }
+  CAFFE_HD void operator()(std::int64_t i) const { dx[i] = Dtype(-2) * x[i] * g[i]; }
 };
 
 /// Gradient: -2 x g. Not in place (an error at set-up): it reads its input.
@@ -36,11 +37,16 @@ class NegSquareLayer : public NeuronLayer<Dtype> {
   void LayerSetUp(const vector<Blob<Dtype>*>& bottom,
                   const vector<Blob<Dtype>*>& top) override;
   inline const char* type() const override { return "NegSquare"; }
+  inline bool RepeatsOnDevice() const override { return true; }
 
  protected:
   void Forward_cpu(const vector<Blob<Dtype>*>& bottom,
                    const vector<Blob<Dtype>*>& top) override;
+  void Forward_gpu(const vector<Blob<Dtype>*>& bottom,
+                   const vector<Blob<Dtype>*>& top) override;
   void Backward_cpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
+                    const vector<Blob<Dtype>*>& bottom) override;
+  void Backward_gpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
                     const vector<Blob<Dtype>*>& bottom) override;
 };
 

@@ -42,6 +42,7 @@ void LpqLossLayer<Dtype>::Reshape(const vector<Blob<Dtype>*>& bottom,
       << where << "both bottoms must have the same shape; they are "
       << bottom[0]->shape_string() << " and " << bottom[1]->shape_string();
   top[0]->Reshape(vector<int>());
+  normalizer_.Reshape(vector<int>());
 }
 
 template <typename Dtype>
@@ -69,13 +70,6 @@ LpqDifference<Dtype> LpqLossLayer<Dtype>::Rule(const Blob<Dtype>& bottom) const 
 }
 
 template <typename Dtype>
-double LpqLossLayer<Dtype>::Normalizer(const Blob<Dtype>& bottom, double known) const {
-  const bool by_entries = this->layer_param_.lpq_loss_param().normalize_by_num_entries();
-  const double divisor = by_entries ? known / bottom.channels() : bottom.num();
-  return divisor > 0 ? 1 / divisor : 0;
-}
-
-template <typename Dtype>
 void LpqLossLayer<Dtype>::Forward_cpu(const vector<Blob<Dtype>*>& bottom,
                                       const vector<Blob<Dtype>*>& top) {
   episode_ = EpisodeAt(training_iteration_of(this->GetNet()));
@@ -83,22 +77,24 @@ void LpqLossLayer<Dtype>::Forward_cpu(const vector<Blob<Dtype>*>& bottom,
   d.a = bottom[0]->cpu_data();
   d.b = bottom.size() > 1 ? bottom[1]->cpu_data() : nullptr;
   const std::int64_t count = bottom[0]->count();
-  double known = 0;
-  if (this->layer_param_.lpq_loss_param().normalize_by_num_entries()) {
-    known = parallel_sum(count, [=](std::int64_t begin, std::int64_t end) {
-      double sum = 0;
-      for (std::int64_t i = begin; i < end; ++i) sum += d.is_known(i) ? 1 : 0;
-      return sum;
+  double divisor = bottom[0]->num();
+  if (by_entries()) {
+    divisor = parallel_sum(count, [=](std::int64_t begin, std::int64_t end) {
+      double known = 0;
+      for (std::int64_t i = begin; i < end; ++i) known += d.is_known(i) ? 1 : 0;
+      return known;
     });
+    divisor /= d.channels;
   }
-  normalizer_ = Normalizer(*bottom[0], known);
+  const double normalizer = divisor > 0 ? 1 / divisor : 0;
+  *normalizer_.mutable_cpu_data() = normalizer;
   const std::int64_t places = count == 0 ? 0 : count / d.channels;
   const double sum = parallel_sum(places, [=](std::int64_t begin, std::int64_t end) {
     double loss = 0;
     for (std::int64_t i = begin; i < end; ++i) loss += d.loss(i);
     return loss;
   });
-  top[0]->mutable_cpu_data()[0] = static_cast<Dtype>(normalizer_ * sum);
+  top[0]->mutable_cpu_data()[0] = static_cast<Dtype>(normalizer * sum);
 }
 
 template <typename Dtype>
@@ -111,9 +107,10 @@ void LpqLossLayer<Dtype>::Backward_cpu(const vector<Blob<Dtype>*>& top,
   const std::int64_t count = bottom[0]->count();
   for (size_t side = 0; side < bottom.size(); ++side) {
     if (!propagate_down[side] || count == 0) continue;
-    const double scale = (side == 0 ? 1 : -1) * normalizer_ * top[0]->cpu_diff()[0];
-    for_each_index(count / d.channels,
-                   LpqGradient<Dtype>{d, scale, bottom[side]->mutable_cpu_diff()});
+    const LpqGradient<Dtype> gradient{d, side == 0 ? 1. : -1., normalizer_.cpu_data(),
+                                      top[0]->cpu_diff(),
+                                      bottom[side]->mutable_cpu_diff()};
+    for_each_index(count / d.channels, gradient);
   }
 }
 
