@@ -23,6 +23,14 @@ FLOW_TYPES = {
     "Downsample": ("x", "downsample_param { top_height: 3 top_width: 2 }"),
     "ChannelNorm": ("x", ""),
     "L1Loss": ("x z", "l1_loss_param { l2_per_location: true }"),
+    "Correlation1D": ("x z", "correlation_param { kernel_size: 1 max_displacement: 2 pad: 2 }"),
+    "Grid": ("x", ""),
+    "Accum": ("x z", "accum_param { size_divisible_by: 4 }"),
+    "LpqLoss": ("x z", "lpq_loss_param { p: 2 q: 0.5 }"),
+    "Mean": ("x", "mean_param { operation: SUBTRACT value: 100 }"),
+    "NegReLU": ("x", ""),
+    "NegSquare": ("x", ""),
+    "ExpMax": ("x", "expmax_param { base: 2 }"),
     "DataAugmentation": ("x", "augmentation_param { crop_width: 4 crop_height: 4 }"),
 }
 

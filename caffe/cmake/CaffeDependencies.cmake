@@ -59,6 +59,18 @@ if(CAFFE_USE_HDF5)
   target_compile_definitions(caffe_dependencies INTERFACE USE_HDF5)
 endif()
 
+# libpng and libjpeg, optional: what ImgReader reads beside PPM and PGM
+find_package(PNG)
+if(PNG_FOUND)
+  target_link_libraries(caffe_dependencies INTERFACE PNG::PNG)
+  target_compile_definitions(caffe_dependencies INTERFACE USE_LIBPNG)
+endif()
+find_package(JPEG)
+if(JPEG_FOUND)
+  target_link_libraries(caffe_dependencies INTERFACE JPEG::JPEG)
+  target_compile_definitions(caffe_dependencies INTERFACE USE_LIBJPEG)
+endif()
+
 # oneDNN, optional; -DDNNL_ROOT=DIR takes another than the system's (2.6 and 3.x both serve)
 set(CAFFE_HAS_ONEDNN OFF)
 if(CAFFE_USE_ONEDNN)

@@ -144,9 +144,18 @@ class Net {
   const vector<Callback*>& after_backward() const { return after_backward_; }
   void add_after_backward(Callback* value) { after_backward_.push_back(value); }
 
-  // The flow forks' iteration counter, read by layers with schedules.
-  void set_iter(int iter) { iter_ = iter; }
+  /// The flow forks' number of the pass, which writers put into file names: the solver
+  /// sets the iteration, in test nets the number of the batch. Where nobody set it, it is
+  /// the number of forward passes from the first layer on that went before this one.
+  void set_iter(int iter) {
+    iter_ = iter;
+    iter_is_set_ = true;
+  }
   int iter() const { return iter_; }
+  /// The iteration of the training that this net belongs to, for layers with schedules;
+  /// iter() unless set (the solver sets it in test nets).
+  void set_training_iter(int iter) { training_iter_ = iter; }
+  int training_iter() const { return training_iter_ < 0 ? iter_ : training_iter_; }
 
  protected:
   friend class NetPlan<Dtype>;
@@ -222,7 +231,8 @@ class Net {
   vector<bool> has_params_decay_;
   size_t memory_used_ = 0;
   bool debug_info_ = false;
-  int iter_ = 0;
+  int iter_ = 0, passes_ = 0, training_iter_ = -1;
+  bool iter_is_set_ = false;
   WeightReport weight_report_;
   std::unique_ptr<NetPlan<Dtype>> plan_;
   std::unique_ptr<NetRecorder<Dtype>> recorder_;

@@ -24,6 +24,7 @@ namespace caffe {
 /// From the flow forks (facts: layers_flow.md 1).
 /// differs: there the gradient of SUBTRACT compares values at wrong places and takes
 /// sign(0) = 1.
+/// `do_abs` has no effect, as there: published networks may carry it.
 template <typename Dtype>
 class CorrelationLayer : public Layer<Dtype> {
  public:

@@ -5,6 +5,7 @@
 
 #include "caffe/device/device.hpp"
 #include "caffe/device/graph.hpp"
+#include "caffe/layers/net_iteration.hpp"
 #include "caffe/net_plan.hpp"
 #include "caffe/net_recorder.hpp"
 #include "caffe/util/interrupt.hpp"
@@ -33,6 +34,10 @@ Dtype Net<Dtype>::ForwardFromTo(int start, int end) {
   if (layers_.empty()) return 0;
   CHECK_GE(start, 0) << "the first layer to run";
   CHECK_LT(end, static_cast<int>(layers_.size())) << "the last layer to run";
+  if (start == 0) {
+    if (!iter_is_set_) iter_ = passes_;
+    ++passes_;
+  }
   if (Caffe::mode() == Caffe::CPU) return RunLayers(start, end);
   Dtype loss = 0;
   if (start == 0 && end == static_cast<int>(layers_.size()) - 1) {
@@ -291,6 +296,15 @@ const shared_ptr<Layer<Dtype>> Net<Dtype>::layer_by_name(const string& layer_nam
   return nullptr;
 }
 
+template <typename Dtype>
+int iteration_of(const Net<Dtype>* net) {
+  return net == nullptr ? 0 : net->iter();
+}
+template <typename Dtype>
+int training_iteration_of(const Net<Dtype>* net) {
+  return net == nullptr ? 0 : net->training_iter();
+}
+
 #define CAFFE_INSTANTIATE_NET_RUN(Dtype)                                                \
   template const vector<Blob<Dtype>*>& Net<Dtype>::Forward(Dtype*);                     \
   template const vector<Blob<Dtype>*>& Net<Dtype>::Forward(const vector<Blob<Dtype>*>&, \
@@ -306,7 +320,10 @@ const shared_ptr<Layer<Dtype>> Net<Dtype>::layer_by_name(const string& layer_nam
   template bool Net<Dtype>::has_blob(const string&) const;                              \
   template const shared_ptr<Blob<Dtype>> Net<Dtype>::blob_by_name(const string&) const; \
   template bool Net<Dtype>::has_layer(const string&) const;                             \
-  template const shared_ptr<Layer<Dtype>> Net<Dtype>::layer_by_name(const string&) const;
+  template const shared_ptr<Layer<Dtype>> Net<Dtype>::layer_by_name(const string&)      \
+      const;                                                                            \
+  template int iteration_of(const Net<Dtype>*);                                         \
+  template int training_iteration_of(const Net<Dtype>*);
 CAFFE_INSTANTIATE_NET_RUN(float)
 CAFFE_INSTANTIATE_NET_RUN(double)
 #undef CAFFE_INSTANTIATE_NET_RUN

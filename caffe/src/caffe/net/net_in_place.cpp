@@ -18,7 +18,8 @@ bool ReadsTop(const string& type) {
 /// Types that read their bottom, which in place is the top. (Scale, PReLU, Power and
 /// BatchNorm keep a copy of it.)
 bool ReadsBottom(const string& type) {
-  static const std::set<string> types = {"ReLU", "ELU", "Clip", "Log", "BNLL", "Swish"};
+  static const std::set<string> types = {"ReLU", "NegReLU", "ELU",  "Clip",
+                                         "Log",  "BNLL",    "Swish"};
   return types.count(type) > 0;
 }
 

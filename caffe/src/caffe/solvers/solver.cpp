@@ -231,6 +231,7 @@ void Solver<Dtype>::Solve(const char* resume_file) {
   }
   if (param_.display() && iter_ % param_.display() == 0) {
     Dtype loss;
+    net_->set_iter(iter_);
     net_->Forward(&loss);
     UpdateSmoothedLoss(loss, window_start_, param_.average_loss());
     LOG(INFO) << "Iteration " << iter_ << ", loss = " << smoothed_loss_;
@@ -344,6 +345,7 @@ void Solver<Dtype>::Test(const int test_net_id) {
   LOG(INFO) << "Iteration " << iter_ << ", Testing net (#" << test_net_id << ")";
   Net<Dtype>* test_net = test_nets_.at(test_net_id).get();
   test_net->ShareTrainedLayersWith(net_.get());
+  test_net->set_training_iter(iter_);
   vector<Dtype> scores;
   vector<int> score_blobs;
   Dtype total_loss = 0;
@@ -359,6 +361,7 @@ void Solver<Dtype>::Test(const int test_net_id) {
       LOG(INFO) << "Test interrupted.";
       return;
     }
+    test_net->set_iter(i);
     Dtype loss;
     const vector<Blob<Dtype>*>& outputs = test_net->Forward(&loss);
     total_loss += loss;

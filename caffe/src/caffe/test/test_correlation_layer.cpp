@@ -327,9 +327,11 @@ TYPED_TEST(CorrelationLayerTest, Gradient) {
       if (single && subtract)
         continue;  // steps small enough for the kinks drown in rounding
       checker.CheckGradient(&layer, this->bottoms_, this->tops_);
-      this->Settings(c, subtract);
-      Correlation1DLayer<Dtype> flat(this->param_);
-      checker.CheckGradient(&flat, this->bottoms_, this->tops_);
+      for (const int direction : {-1, 0, 1}) {
+        this->Settings(c, subtract, direction);
+        Correlation1DLayer<Dtype> flat(this->param_);
+        checker.CheckGradient(&flat, this->bottoms_, this->tops_);
+      }
     }
   }
 }
