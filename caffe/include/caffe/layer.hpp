@@ -8,6 +8,7 @@
 
 #include "caffe/blob.hpp"
 #include "caffe/common.hpp"
+#include "caffe/device/graph.hpp"
 #include "caffe/device/host_fallback.hpp"
 #include "caffe/layer_factory.hpp"
 #include "caffe/proto/caffe.pb.h"
@@ -51,6 +52,9 @@ class Layer {
   inline void Backward(const vector<Blob<Dtype>*>& top,
                        const vector<bool>& propagate_down,
                        const vector<Blob<Dtype>*>& bottom);
+
+  /// The weighted sum of the tops that carry a loss weight.
+  inline Dtype WeightedLoss(const vector<Blob<Dtype>*>& top) const;
 
   vector<shared_ptr<Blob<Dtype>>>& blobs() { return blobs_; }
   const LayerParameter& layer_param() const { return layer_param_; }
@@ -214,6 +218,12 @@ inline Dtype Layer<Dtype>::Forward(const vector<Blob<Dtype>*>& bottom,
   } else {
     Forward_cpu(bottom, top);
   }
+  // Work that is recorded has not run yet: whoever replays it asks for the loss.
+  return device::is_recording() ? Dtype(0) : WeightedLoss(top);
+}
+
+template <typename Dtype>
+inline Dtype Layer<Dtype>::WeightedLoss(const vector<Blob<Dtype>*>& top) const {
   Dtype loss = 0;
   for (size_t i = 0; i < top.size(); ++i) {
     const Dtype weight = this->loss(static_cast<int>(i));

@@ -182,6 +182,8 @@ class Net {
   // Running (net.cpp).
   Dtype ForwardLayer(int layer_id);
   Dtype RunLayers(int start, int end);
+  Dtype RunOnDevice(bool backward);
+  void CountPass();
   string DescribeLayer(int layer_id) const;
   void ForwardDebugInfo(int layer_id);
   void BackwardDebugInfo(int layer_id);

@@ -1,4 +1,4 @@
-// Records a net's forward pass on the device and replays it (CUDA graphs).
+// Records a net's pass on the device and replays it (CUDA graphs).
 #ifndef CAFFE_NET_RECORDER_HPP_
 #define CAFFE_NET_RECORDER_HPP_
 
@@ -15,38 +15,47 @@ template <typename Dtype>
 class Net;
 
 /// The first pass of a shape runs as it is (implementations are measured there), the
-/// second is recorded, later ones are replayed: some hundred launches become one. A pass
-/// is recorded only where its layers launch the same work every time
-/// (Layer::RepeatsOnDevice) and nobody looks between them; parameters that change,
-/// another shape, memory that moves, or a NumPy view that lives make the pass run as it
-/// is. CAFFE_GRAPH=off turns recording off.
+/// second is recorded, later ones are replayed: some hundred launches become one.
+///
+/// What is recorded begins behind the last layer that does not launch the same work every
+/// time (Layer::RepeatsOnDevice; data layers, mostly), and only where nobody looks
+/// between the layers. Another shape, memory that moves, a NumPy view of an inner blob,
+/// and in the TEST phase, where parameters are folded, a parameter that changes, make the
+/// pass run as it is. CAFFE_GRAPH=off turns recording off.
 template <typename Dtype>
 class NetRecorder {
  public:
   explicit NetRecorder(Net<Dtype>* net) : net_(net) {}
 
-  /// Runs the whole forward pass: by replay, while recording, or by calling `run`.
-  void Forward(const std::function<void()>& run);
+  /// A whole pass: `head(n)` runs the first n layers, `rest(n)` all that follows,
+  /// backward included where `backward` says so. Runs, records or replays `rest`.
+  void Run(bool backward, const std::function<void(int)>& head,
+           const std::function<void(int)>& rest);
+  /// Whether the last Run replayed, so that losses have to be read from the tops.
+  bool replayed() const { return replayed_; }
 
  private:
   struct Address {
     SyncedMemory* memory = nullptr;
     const void* pointer = nullptr;
+    bool channels_last = false;
   };
 
   bool MayRecord() const;
-  std::uint64_t Stamp() const;
-  bool InputsAreInPlace();
-  bool OutputsAreInPlace();
-  void NoteAddresses();
-  void SyncViewsOfOutputs();
+  int FirstRecorded() const;
+  std::uint64_t Stamp(int first, bool backward) const;
+  bool ReadFromPlace();
+  bool WrittenInPlace() const;
+  void Replay();
+  void NoteAddresses(int first);
 
   Net<Dtype>* net_;
   device::PrivateMemory memory_;
   device::Graph graph_;
   std::uint64_t stamp_ = 0;  ///< of the last pass
   bool cannot_ = false;      ///< recording this stamp failed
-  std::vector<Address> inputs_, outputs_;
+  bool replayed_ = false;
+  std::vector<Address> read_, written_;
 };
 
 }  // namespace caffe

@@ -97,6 +97,11 @@ class SyncedMemory {
   bool channels_last_is_current(const ChannelsLast& order) const {
     return last_valid_ && view_count_ == 0 && order_ == order;
   }
+  /// Where the device's forms lie; null where there is none. Nothing is brought up to
+  /// date.
+  const void* device_address() const { return device_; }
+  const void* channels_last_address() const { return last_; }
+  bool head_is_channels_last() const { return last_valid_ && !device_valid_; }
   /// What a recorded graph has written anew: the form that was the newest when it was
   /// recorded is the only one that holds.
   void MarkDeviceWritten(bool channels_last);

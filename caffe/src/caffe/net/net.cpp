@@ -30,24 +30,43 @@ const vector<Blob<Dtype>*>& Net<Dtype>::Forward(const vector<Blob<Dtype>*>& bott
 }
 
 template <typename Dtype>
+void Net<Dtype>::CountPass() {
+  if (!iter_is_set_) iter_ = passes_;
+  ++passes_;
+}
+
+template <typename Dtype>
 Dtype Net<Dtype>::ForwardFromTo(int start, int end) {
   if (layers_.empty()) return 0;
   CHECK_GE(start, 0) << "the first layer to run";
   CHECK_LT(end, static_cast<int>(layers_.size())) << "the last layer to run";
-  if (start == 0) {
-    if (!iter_is_set_) iter_ = passes_;
-    ++passes_;
-  }
+  if (start == 0) CountPass();
   if (Caffe::mode() == Caffe::CPU) return RunLayers(start, end);
-  Dtype loss = 0;
-  if (start == 0 && end == static_cast<int>(layers_.size()) - 1) {
-    recorder_->Forward([&] { loss = RunLayers(start, end); });
-  } else {
-    loss = RunLayers(start, end);
-  }
+  const bool whole = start == 0 && end == static_cast<int>(layers_.size()) - 1;
+  const Dtype loss = whole && phase_ == TEST && !device::is_recording()
+                         ? RunOnDevice(false)
+                         : RunLayers(start, end);
   // Another thread may read the results next, and errors of the device belong to this
   // pass.
   if (!device::is_recording()) device::synchronize();
+  return loss;
+}
+
+/// The whole pass on the device, with backward if asked for: recorded where it can be.
+template <typename Dtype>
+Dtype Net<Dtype>::RunOnDevice(bool backward) {
+  const int last = static_cast<int>(layers_.size()) - 1;
+  Dtype loss = 0;
+  recorder_->Run(
+      backward, [&](int layers) { loss += RunLayers(0, layers - 1); },
+      [&](int first) {
+        loss += RunLayers(first, last);
+        if (backward) Backward();
+      });
+  if (!recorder_->replayed()) return loss;
+  loss = 0;
+  for (size_t i = 0; i < layers_.size(); ++i)
+    loss += layers_[i]->WeightedLoss(top_vecs_[i]);
   return loss;
 }
 
@@ -198,6 +217,10 @@ void Net<Dtype>::Backward() {
 
 template <typename Dtype>
 Dtype Net<Dtype>::ForwardBackward() {
+  if (Caffe::mode() == Caffe::GPU && !layers_.empty()) {
+    CountPass();
+    return RunOnDevice(true);
+  }
   Dtype loss = 0;
   Forward(&loss);
   Backward();
@@ -311,6 +334,8 @@ int training_iteration_of(const Net<Dtype>* net) {
                                                            Dtype*);                     \
   template Dtype Net<Dtype>::ForwardFromTo(int, int);                                   \
   template Dtype Net<Dtype>::RunLayers(int, int);                                       \
+  template Dtype Net<Dtype>::RunOnDevice(bool);                                         \
+  template void Net<Dtype>::CountPass();                                                \
   template void Net<Dtype>::BackwardFromTo(int, int);                                   \
   template void Net<Dtype>::Backward();                                                 \
   template Dtype Net<Dtype>::ForwardBackward();                                         \
