@@ -22,6 +22,9 @@ class Joint {
   void Join(const vector<SyncedMemory*>& parts, SyncedMemory* whole) const;
   /// Each part = its piece of the whole. A null part is left out.
   void Cut(SyncedMemory* whole, const vector<SyncedMemory*>& parts) const;
+  /// The same on the device.
+  void JoinGpu(const vector<SyncedMemory*>& parts, SyncedMemory* whole) const;
+  void CutGpu(SyncedMemory* whole, const vector<SyncedMemory*>& parts) const;
 
  private:
   void JoinPlain(const vector<SyncedMemory*>& parts, SyncedMemory* whole) const;

@@ -30,6 +30,7 @@ class BatchNormLayer : public Layer<Dtype>, public ChannelAffine {
                const vector<Blob<Dtype>*>& top) override;
 
   inline const char* type() const override { return "BatchNorm"; }
+  bool RepeatsOnDevice() const override { return true; }
   inline int ExactNumBottomBlobs() const override { return 1; }
   inline int ExactNumTopBlobs() const override { return 1; }
 
@@ -45,7 +46,11 @@ class BatchNormLayer : public Layer<Dtype>, public ChannelAffine {
  protected:
   void Forward_cpu(const vector<Blob<Dtype>*>& bottom,
                    const vector<Blob<Dtype>*>& top) override;
+  void Forward_gpu(const vector<Blob<Dtype>*>& bottom,
+                   const vector<Blob<Dtype>*>& top) override;
   void Backward_cpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
+                    const vector<Blob<Dtype>*>& bottom) override;
+  void Backward_gpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
                     const vector<Blob<Dtype>*>& bottom) override;
 
  private:
@@ -56,12 +61,17 @@ class BatchNormLayer : public Layer<Dtype>, public ChannelAffine {
   Statistics GlobalStatistics() const;
   Statistics BatchStatistics(const Blob<Dtype>& bottom);
   void BackwardBatch(const Blob<Dtype>& top, Blob<Dtype>* bottom);
+  void BackwardBatchGpu(const Blob<Dtype>& top, Blob<Dtype>* bottom);
 
   bool use_global_stats_ = false;
   Dtype moving_average_fraction_ = 0, eps_ = 0;
   int channels_ = 0;
   Statistics batch_;        // of the last forward with batch statistics
   Blob<Dtype> normalized_;  // y, kept where the layer works in place
+  // GPU mode, rows of one number a channel: mean, 1 / deviation, sums of the gradient;
+  // and what the elementwise pass multiplies and adds.
+  Blob<double> device_statistics_;
+  Blob<Dtype> device_coefficients_;
 };
 
 }  // namespace caffe

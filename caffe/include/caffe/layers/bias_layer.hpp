@@ -23,6 +23,7 @@ class BiasLayer : public Layer<Dtype>, public ChannelAffine {
                const vector<Blob<Dtype>*>& top) override;
 
   inline const char* type() const override { return "Bias"; }
+  bool RepeatsOnDevice() const override { return true; }
   inline int MinBottomBlobs() const override { return 1; }
   inline int MaxBottomBlobs() const override { return 2; }
   inline int ExactNumTopBlobs() const override { return 1; }
@@ -41,7 +42,11 @@ class BiasLayer : public Layer<Dtype>, public ChannelAffine {
  protected:
   void Forward_cpu(const vector<Blob<Dtype>*>& bottom,
                    const vector<Blob<Dtype>*>& top) override;
+  void Forward_gpu(const vector<Blob<Dtype>*>& bottom,
+                   const vector<Blob<Dtype>*>& top) override;
   void Backward_cpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
+                    const vector<Blob<Dtype>*>& bottom) override;
+  void Backward_gpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
                     const vector<Blob<Dtype>*>& bottom) override;
 
  private:

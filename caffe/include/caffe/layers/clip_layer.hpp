@@ -21,12 +21,17 @@ class ClipLayer : public NeuronLayer<Dtype>, public ActivationRole {
                   const vector<Blob<Dtype>*>& top) override;
 
   inline const char* type() const override { return "Clip"; }
+  bool RepeatsOnDevice() const override { return true; }
   Activation activation() const override;
 
  protected:
   void Forward_cpu(const vector<Blob<Dtype>*>& bottom,
                    const vector<Blob<Dtype>*>& top) override;
+  void Forward_gpu(const vector<Blob<Dtype>*>& bottom,
+                   const vector<Blob<Dtype>*>& top) override;
   void Backward_cpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
+                    const vector<Blob<Dtype>*>& bottom) override;
+  void Backward_gpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
                     const vector<Blob<Dtype>*>& bottom) override;
 
  private:

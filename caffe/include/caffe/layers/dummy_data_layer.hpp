@@ -2,6 +2,7 @@
 #ifndef CAFFE_DUMMY_DATA_LAYER_HPP_
 #define CAFFE_DUMMY_DATA_LAYER_HPP_
 
+#include <algorithm>
 #include <vector>
 
 #include "caffe/blob.hpp"
@@ -21,6 +22,9 @@ class DummyDataLayer : public Layer<Dtype> {
                   const vector<Blob<Dtype>*>& top) override;
 
   inline const char* type() const override { return "DummyData"; }
+  bool RepeatsOnDevice() const override {
+    return std::find(refill_.begin(), refill_.end(), true) == refill_.end();
+  }
   inline int ExactNumBottomBlobs() const override { return 0; }
   inline int MinTopBlobs() const override { return 1; }
   void Reshape(const vector<Blob<Dtype>*>&, const vector<Blob<Dtype>*>&) override {}
@@ -28,8 +32,14 @@ class DummyDataLayer : public Layer<Dtype> {
  protected:
   void Forward_cpu(const vector<Blob<Dtype>*>& bottom,
                    const vector<Blob<Dtype>*>& top) override;
+  void Forward_gpu(const vector<Blob<Dtype>*>& bottom,
+                   const vector<Blob<Dtype>*>& top) override {
+    this->Forward_cpu(bottom, top);
+  }
   void Backward_cpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
                     const vector<Blob<Dtype>*>& bottom) override;
+  void Backward_gpu(const vector<Blob<Dtype>*>&, const vector<bool>&,
+                    const vector<Blob<Dtype>*>&) override {}
 
  private:
   vector<shared_ptr<Filler<Dtype>>> fillers_;  // of each top

@@ -24,13 +24,18 @@ class EltwiseLayer : public Layer<Dtype> {
                const vector<Blob<Dtype>*>& top) override;
 
   inline const char* type() const override { return "Eltwise"; }
+  bool RepeatsOnDevice() const override { return true; }
   inline int MinBottomBlobs() const override { return 1; }
   inline int ExactNumTopBlobs() const override { return 1; }
 
  protected:
   void Forward_cpu(const vector<Blob<Dtype>*>& bottom,
                    const vector<Blob<Dtype>*>& top) override;
+  void Forward_gpu(const vector<Blob<Dtype>*>& bottom,
+                   const vector<Blob<Dtype>*>& top) override;
   void Backward_cpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
+                    const vector<Blob<Dtype>*>& bottom) override;
+  void Backward_gpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
                     const vector<Blob<Dtype>*>& bottom) override;
 
  private:
@@ -40,6 +45,9 @@ class EltwiseLayer : public Layer<Dtype> {
                        const vector<Blob<Dtype>*>& bottom) const;
   void BackwardMaximum(const Blob<Dtype>& top, int wanted,
                        const vector<Blob<Dtype>*>& bottom) const;
+
+  void BackwardProductGpu(const Blob<Dtype>& top, int wanted,
+                          const vector<Blob<Dtype>*>& bottom) const;
 
   EltwiseParameter_EltwiseOp op_ = EltwiseParameter_EltwiseOp_SUM;
   vector<Dtype> coeffs_;  // empty: all 1

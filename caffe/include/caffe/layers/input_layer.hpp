@@ -20,6 +20,7 @@ class InputLayer : public Layer<Dtype> {
                   const vector<Blob<Dtype>*>& top) override;
 
   inline const char* type() const override { return "Input"; }
+  bool RepeatsOnDevice() const override { return true; }
   inline int ExactNumBottomBlobs() const override { return 0; }
   inline int MinTopBlobs() const override { return 1; }
   void Reshape(const vector<Blob<Dtype>*>&, const vector<Blob<Dtype>*>&) override {}
@@ -27,8 +28,14 @@ class InputLayer : public Layer<Dtype> {
  protected:
   void Forward_cpu(const vector<Blob<Dtype>*>& bottom,
                    const vector<Blob<Dtype>*>& top) override;
+  void Forward_gpu(const vector<Blob<Dtype>*>& bottom,
+                   const vector<Blob<Dtype>*>& top) override {
+    this->Forward_cpu(bottom, top);
+  }
   void Backward_cpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
                     const vector<Blob<Dtype>*>& bottom) override;
+  void Backward_gpu(const vector<Blob<Dtype>*>&, const vector<bool>&,
+                    const vector<Blob<Dtype>*>&) override {}
 };
 
 }  // namespace caffe

@@ -16,6 +16,7 @@ class SilenceLayer : public Layer<Dtype> {
   explicit SilenceLayer(const LayerParameter& param) : Layer<Dtype>(param) {}
 
   inline const char* type() const override { return "Silence"; }
+  bool RepeatsOnDevice() const override { return true; }
   inline int MinBottomBlobs() const override { return 1; }
   inline int ExactNumTopBlobs() const override { return 0; }
   void Reshape(const vector<Blob<Dtype>*>&, const vector<Blob<Dtype>*>&) override {}
@@ -23,7 +24,11 @@ class SilenceLayer : public Layer<Dtype> {
  protected:
   void Forward_cpu(const vector<Blob<Dtype>*>& bottom,
                    const vector<Blob<Dtype>*>& top) override;
+  void Forward_gpu(const vector<Blob<Dtype>*>& bottom,
+                   const vector<Blob<Dtype>*>& top) override;
   void Backward_cpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
+                    const vector<Blob<Dtype>*>& bottom) override;
+  void Backward_gpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
                     const vector<Blob<Dtype>*>& bottom) override;
 };
 

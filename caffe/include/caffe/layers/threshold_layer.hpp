@@ -15,12 +15,17 @@ class ThresholdLayer : public NeuronLayer<Dtype> {
   explicit ThresholdLayer(const LayerParameter& param) : NeuronLayer<Dtype>(param) {}
 
   inline const char* type() const override { return "Threshold"; }
+  bool RepeatsOnDevice() const override { return true; }
   inline bool AllowForceBackward(const int) const override { return false; }
 
  protected:
   void Forward_cpu(const vector<Blob<Dtype>*>& bottom,
                    const vector<Blob<Dtype>*>& top) override;
+  void Forward_gpu(const vector<Blob<Dtype>*>& bottom,
+                   const vector<Blob<Dtype>*>& top) override;
   void Backward_cpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
+                    const vector<Blob<Dtype>*>& bottom) override;
+  void Backward_gpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
                     const vector<Blob<Dtype>*>& bottom) override;
 };
 

@@ -74,7 +74,7 @@ void col2im_nd_cpu(const Dtype* data_col, const int num_spatial_axes, const int*
                    const int* col_shape, const int* kernel_shape, const int* pad,
                    const int* stride, const int* dilation, Dtype* data_im);
 
-#ifndef CPU_ONLY
+/// The same on the device (GPU mode).
 template <typename Dtype>
 void im2col_gpu(const Dtype* data_im, const int channels, const int height,
                 const int width, const int kernel_h, const int kernel_w, const int pad_h,
@@ -85,7 +85,8 @@ void col2im_gpu(const Dtype* data_col, const int channels, const int height,
                 const int width, const int kernel_h, const int kernel_w, const int pad_h,
                 const int pad_w, const int stride_h, const int stride_w,
                 const int dilation_h, const int dilation_w, Dtype* data_im);
-/// The shape pointers are device pointers.
+/// The shape pointers are device pointers. col_size: channels * output positions;
+/// im_size: channels * the image's positions.
 template <typename Dtype>
 void im2col_nd_gpu(const Dtype* data_im, const int num_spatial_axes, const int col_size,
                    const int* im_shape, const int* col_shape, const int* kernel_shape,
@@ -96,7 +97,6 @@ void col2im_nd_gpu(const Dtype* data_col, const int num_spatial_axes, const int 
                    const int* im_shape, const int* col_shape, const int* kernel_shape,
                    const int* pad, const int* stride, const int* dilation,
                    Dtype* data_im);
-#endif  // CPU_ONLY
 
 }  // namespace caffe
 

@@ -11,23 +11,6 @@ namespace caffe {
 
 namespace {
 
-// Which values stay: those whose position hashes to at least `threshold`.
-struct Mask {
-  std::uint32_t seed0, seed1, threshold;
-
-  // An avalanche mixer (every input bit changes every output bit with probability 1/2).
-  static CAFFE_ALWAYS_INLINE std::uint32_t Mix(std::uint32_t v) {
-    v ^= v >> 16;
-    v *= 0x7feb352du;
-    v ^= v >> 15;
-    v *= 0x846ca68bu;
-    return v ^ (v >> 16);
-  }
-  CAFFE_ALWAYS_INLINE bool keeps(std::uint32_t position) const {
-    return Mix(Mix(position ^ seed0) + seed1) >= threshold;
-  }
-};
-
 // A run of an array: the value of position s and lane l is number s * lanes + l in memory
 // and number first + s * position_step + l * lane_step of the row-major array.
 struct Run {
@@ -38,7 +21,7 @@ struct Run {
 
 // y = x * factor where the mask keeps the value, else 0.
 template <int kLanes, typename Dtype>
-CAFFE_ALWAYS_INLINE void Apply(const Mask& mask, const Run& run, Dtype factor,
+CAFFE_ALWAYS_INLINE void Apply(const DropoutMask& mask, const Run& run, Dtype factor,
                                const Dtype* x, Dtype* y) {
   for (std::int64_t s = 0; s < run.positions; ++s) {
     const std::uint32_t at =
@@ -53,7 +36,7 @@ CAFFE_ALWAYS_INLINE void Apply(const Mask& mask, const Run& run, Dtype factor,
 }
 
 template <typename Dtype>
-CAFFE_ALWAYS_INLINE void ApplyToRow(const Mask& mask, const Run& run, Dtype factor,
+CAFFE_ALWAYS_INLINE void ApplyToRow(const DropoutMask& mask, const Run& run, Dtype factor,
                                     const Dtype* x, Dtype* y) {
 #pragma omp simd
   for (std::int64_t i = 0; i < run.positions; ++i) {
@@ -62,7 +45,7 @@ CAFFE_ALWAYS_INLINE void ApplyToRow(const Mask& mask, const Run& run, Dtype fact
   }
 }
 
-CAFFE_SIMD_CLONES void ApplyMask(const Mask mask, const Run run, float factor,
+CAFFE_SIMD_CLONES void ApplyMask(const DropoutMask mask, const Run run, float factor,
                                  const float* x, float* y) {
   if (run.lanes == 16) {
     Apply<16>(mask, run, factor, x, y);
@@ -72,13 +55,14 @@ CAFFE_SIMD_CLONES void ApplyMask(const Mask mask, const Run run, float factor,
     ApplyToRow(mask, run, factor, x, y);
   }
 }
-void ApplyMask(const Mask mask, const Run run, double factor, const double* x,
+void ApplyMask(const DropoutMask mask, const Run run, double factor, const double* x,
                double* y) {
   ApplyToRow(mask, run, factor, x, y);
 }
 
 template <typename Dtype>
-void DropValues(const ElementwisePass<Dtype>& pass, const Mask& mask, Dtype factor) {
+void DropValues(const ElementwisePass<Dtype>& pass, const DropoutMask& mask,
+                Dtype factor) {
   const BlockedLayout& layout = pass.layout;
   if (!layout.valid()) {
     parallel_ranges(pass.count, 1 << 14, [&](std::int64_t begin, std::int64_t end) {
@@ -117,15 +101,24 @@ void DropoutLayer<Dtype>::LayerSetUp(const vector<Blob<Dtype>*>&,
 }
 
 template <typename Dtype>
+void DropoutLayer<Dtype>::DrawMask() {
+  for (unsigned int& seed : seed_) seed = caffe_rng_rand();
+}
+
+template <typename Dtype>
+DropoutMask DropoutLayer<Dtype>::Mask() const {
+  return {seed_[0], seed_[1], static_cast<std::uint32_t>(ratio_ * 4294967296.0)};
+}
+
+template <typename Dtype>
 void DropoutLayer<Dtype>::Forward_cpu(const vector<Blob<Dtype>*>& bottom,
                                       const vector<Blob<Dtype>*>& top) {
   if (this->phase_ != TRAIN) {
     copy_data(*bottom[0], top[0]);
     return;
   }
-  for (unsigned int& seed : seed_) seed = caffe_rng_rand();
-  const Mask mask{seed_[0], seed_[1], static_cast<std::uint32_t>(ratio_ * 4294967296.0)};
-  DropValues(forward_pass(*bottom[0], top[0]), mask, 1 / (1 - ratio_));
+  DrawMask();
+  DropValues(forward_pass(*bottom[0], top[0]), Mask(), 1 / (1 - ratio_));
 }
 
 template <typename Dtype>
@@ -137,8 +130,7 @@ void DropoutLayer<Dtype>::Backward_cpu(const vector<Blob<Dtype>*>& top,
     copy_diff(*top[0], bottom[0]);
     return;
   }
-  const Mask mask{seed_[0], seed_[1], static_cast<std::uint32_t>(ratio_ * 4294967296.0)};
-  DropValues(backward_pass(*top[0], bottom[0]), mask, 1 / (1 - ratio_));
+  DropValues(backward_pass(*top[0], bottom[0]), Mask(), 1 / (1 - ratio_));
 }
 
 INSTANTIATE_CLASS(DropoutLayer);

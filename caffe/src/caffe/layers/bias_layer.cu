@@ -1,0 +1,63 @@
+// Bias on the device.
+#include "caffe/device/channelwise.hpp"
+#include "caffe/device/device.hpp"
+#include "caffe/layers/bias_layer.hpp"
+
+namespace caffe {
+
+namespace {
+
+using device::ChannelOf;
+using device::ChannelSpan;
+
+template <typename Dtype>
+ChannelSpan bias_span(const Blob<Dtype>& blob, int axis, int axes) {
+  return {blob.count(0, axis), blob.count(axis, axis + axes), blob.count(axis + axes)};
+}
+
+template <typename Dtype>
+void add_bias(const ChannelSpan& span, const Dtype* bias, const Dtype* x, Dtype* y) {
+  const ChannelOf channel(span);
+  launch(
+      span.count(), CAFFE_LAMBDA(int i) { y[i] = x[i] + bias[channel(i)]; });
+}
+
+/// diff[c] = (overwrite ? 0 : diff[c]) + the sum of g over channel c.
+template <typename Dtype>
+void bias_gradient(const ChannelSpan& span, const Dtype* g, bool overwrite, Dtype* diff) {
+  device::launch_channel_sums<double>(
+      span, CAFFE_LAMBDA(int i, int) { return static_cast<double>(g[i]); },
+      CAFFE_LAMBDA(int c, double sum) {
+        diff[c] = (overwrite ? Dtype(0) : diff[c]) + static_cast<Dtype>(sum);
+      });
+}
+
+}  // namespace
+
+template <typename Dtype>
+void BiasLayer<Dtype>::Forward_gpu(const vector<Blob<Dtype>*>& bottom,
+                                   const vector<Blob<Dtype>*>& top) {
+  const Blob<Dtype>& bias = bottom.size() > 1 ? *bottom[1] : *this->blobs_[0];
+  add_bias(bias_span(*bottom[0], axis_, bias_axes_), bias.gpu_data(),
+           bottom[0]->gpu_data(), top[0]->mutable_gpu_data());
+}
+
+template <typename Dtype>
+void BiasLayer<Dtype>::Backward_gpu(const vector<Blob<Dtype>*>& top,
+                                    const vector<bool>& propagate_down,
+                                    const vector<Blob<Dtype>*>& bottom) {
+  const bool from_bottom = bottom.size() > 1;
+  if (from_bottom ? propagate_down[1] : this->param_propagate_down(0)) {
+    Blob<Dtype>* bias = from_bottom ? bottom[1] : this->blobs_[0].get();
+    bias_gradient(bias_span(*bottom[0], axis_, bias_axes_), top[0]->gpu_diff(),
+                  from_bottom, bias->mutable_gpu_diff());
+  }
+  if (propagate_down[0] && bottom[0] != top[0]) {
+    device::copy_on_device(bottom[0]->mutable_gpu_diff(), top[0]->gpu_diff(),
+                           sizeof(Dtype) * top[0]->count());
+  }
+}
+
+INSTANTIATE_LAYER_GPU_FUNCS(BiasLayer);
+
+}  // namespace caffe

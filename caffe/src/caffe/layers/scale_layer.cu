@@ -1,0 +1,100 @@
+// Scale on the device.
+#include "caffe/device/channelwise.hpp"
+#include "caffe/device/device.hpp"
+#include "caffe/layers/scale_layer.hpp"
+
+namespace caffe {
+
+namespace {
+
+using device::ChannelOf;
+using device::ChannelSpan;
+
+template <typename Dtype>
+ChannelSpan factor_span(const Blob<Dtype>& blob, int axis, int axes) {
+  return {blob.count(0, axis), blob.count(axis, axis + axes), blob.count(axis + axes)};
+}
+
+template <typename Dtype>
+void scale_channels(const ChannelSpan& span, const Dtype* factors, const Dtype* x,
+                    Dtype* y) {
+  const ChannelOf channel(span);
+  launch(
+      span.count(), CAFFE_LAMBDA(int i) { y[i] = factors[channel(i)] * x[i]; });
+}
+
+template <typename Dtype>
+void scale_and_shift_channels(const ChannelSpan& span, const Dtype* factors,
+                              const Dtype* bias, const Dtype* x, Dtype* y) {
+  const ChannelOf channel(span);
+  launch(
+      span.count(), CAFFE_LAMBDA(int i) {
+        const int c = channel(i);
+        y[i] = factors[c] * x[i] + bias[c];
+      });
+}
+
+/// diff[c] += the sum of g over channel c.
+template <typename Dtype>
+void bias_gradient(const ChannelSpan& span, const Dtype* g, Dtype* diff) {
+  device::launch_channel_sums<double>(
+      span, CAFFE_LAMBDA(int i, int) { return static_cast<double>(g[i]); },
+      CAFFE_LAMBDA(int c, double sum) { diff[c] += static_cast<Dtype>(sum); });
+}
+
+/// diff[c] = (overwrite ? 0 : diff[c]) + the sum of g x over channel c.
+template <typename Dtype>
+void factor_gradient(const ChannelSpan& span, const Dtype* g, const Dtype* x,
+                     bool overwrite, Dtype* diff) {
+  device::launch_channel_sums<double>(
+      span, CAFFE_LAMBDA(int i, int) { return static_cast<double>(g[i] * x[i]); },
+      CAFFE_LAMBDA(int c, double sum) {
+        diff[c] = (overwrite ? Dtype(0) : diff[c]) + static_cast<Dtype>(sum);
+      });
+}
+
+}  // namespace
+
+template <typename Dtype>
+void ScaleLayer<Dtype>::Forward_gpu(const vector<Blob<Dtype>*>& bottom,
+                                    const vector<Blob<Dtype>*>& top) {
+  // The factor's gradient needs x, which an in-place pass overwrites.
+  if (bottom[0] == top[0] &&
+      (factor_is_bottom(bottom) || this->param_propagate_down(0))) {
+    input_.ReshapeLike(*bottom[0]);
+    device::copy_on_device(input_.mutable_gpu_data(), bottom[0]->gpu_data(),
+                           sizeof(Dtype) * input_.count());
+  }
+  const ChannelSpan span = factor_span(*bottom[0], axis_, factor_axes_);
+  const Dtype* factors = factor(bottom)->gpu_data();
+  const Dtype* x = bottom[0]->gpu_data();
+  if (bias_term_) {
+    scale_and_shift_channels(span, factors, this->blobs_[bias_index_]->gpu_data(), x,
+                             top[0]->mutable_gpu_data());
+  } else {
+    scale_channels(span, factors, x, top[0]->mutable_gpu_data());
+  }
+}
+
+template <typename Dtype>
+void ScaleLayer<Dtype>::Backward_gpu(const vector<Blob<Dtype>*>& top,
+                                     const vector<bool>& propagate_down,
+                                     const vector<Blob<Dtype>*>& bottom) {
+  const ChannelSpan span = factor_span(*bottom[0], axis_, factor_axes_);
+  const Dtype* g = top[0]->gpu_diff();
+  if (bias_term_ && this->param_propagate_down(bias_index_)) {
+    bias_gradient(span, g, this->blobs_[bias_index_]->mutable_gpu_diff());
+  }
+  if (NeedsFactorGradient(bottom, propagate_down)) {
+    const Blob<Dtype>& input = bottom[0] == top[0] ? input_ : *bottom[0];
+    factor_gradient(span, g, input.gpu_data(), factor_is_bottom(bottom),
+                    factor(bottom)->mutable_gpu_diff());
+  }
+  if (propagate_down[0]) {
+    scale_channels(span, factor(bottom)->gpu_data(), g, bottom[0]->mutable_gpu_diff());
+  }
+}
+
+INSTANTIATE_LAYER_GPU_FUNCS(ScaleLayer);
+
+}  // namespace caffe
