@@ -148,10 +148,12 @@ TEST(SoftmaxWithLossTest, RefusesLabelsThatDoNotFit) {
     }
     return string();
   };
-  EXPECT_NE(error(3).find("label 3 at position 1"), string::npos);
-  EXPECT_NE(error(-1).find("label -1 at position 1"), string::npos);
-  EXPECT_NE(error(std::numeric_limits<double>::quiet_NaN()).find("position 1"),
-            string::npos);
+  if (Caffe::mode() == Caffe::CPU) {  // a device says NaN: gpu/test_gpu_losses.cpp
+    EXPECT_NE(error(3).find("label 3 at position 1"), string::npos);
+    EXPECT_NE(error(-1).find("label -1 at position 1"), string::npos);
+    EXPECT_NE(error(std::numeric_limits<double>::quiet_NaN()).find("position 1"),
+              string::npos);
+  }
   EXPECT_EQ(error(-5), "");
   EXPECT_EQ(error(2.9), "");
   EXPECT_NE(LayerUnderTest<float>("type: 'SoftmaxWithLoss'", {{2, 3, 2}, {2}})
@@ -364,7 +366,7 @@ TEST(AccuracyTest, NanIsWrongAndBadLabelsAreNamed) {
   test.Forward();
   EXPECT_EQ(test.top[0]->cpu_data()[0], 0);
   Set(test.bottom[1], {0, 2});
-  EXPECT_THROW(test.Forward(), Error);
+  if (Caffe::mode() == Caffe::CPU) EXPECT_THROW(test.Forward(), Error);
   EXPECT_NE(
       LayerUnderTest<float>("type: 'Accuracy' accuracy_param { top_k: 3 }", {{2, 2}, {2}})
           .SetUpError()
