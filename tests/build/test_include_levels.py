@@ -17,6 +17,12 @@ LEVEL_OF_HEADER = {
     "common.hpp": "util",
     "packed_contents.hpp": "memory",
     "syncedmem.hpp": "memory",
+    "device/channels_last.hpp": "memory",
+    "device/convolution.hpp": "backend",
+    "device/convolution_ops.hpp": "backend",
+    "device/gemm_convolution.hpp": "backend",
+    "device/cudnn/cudnn_convolution.hpp": "backend",
+    "device/no_cudnn/cudnn_convolution.hpp": "backend",
     "blob.hpp": "memory",
     "filler.hpp": "memory",
     "util/hdf5.hpp": "memory",
@@ -27,6 +33,7 @@ LEVEL_OF_HEADER = {
     "internal_thread.hpp": "util",
     "net.hpp": "net",
     "net_plan.hpp": "net",
+    "net_recorder.hpp": "net",
     "util/insert_splits.hpp": "net",
     "util/upgrade_proto.hpp": "net",
     "util/upgrade_solver.hpp": "net",
@@ -43,6 +50,7 @@ LEVEL_OF_HEADER = {
 }
 LEVEL_OF_FOLDER = {
     "util": "util",
+    "device": "util",
     "proto": "util",
     "memory": "memory",
     "backend": "backend",

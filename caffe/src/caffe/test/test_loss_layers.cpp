@@ -366,7 +366,9 @@ TEST(AccuracyTest, NanIsWrongAndBadLabelsAreNamed) {
   test.Forward();
   EXPECT_EQ(test.top[0]->cpu_data()[0], 0);
   Set(test.bottom[1], {0, 2});
-  if (Caffe::mode() == Caffe::CPU) EXPECT_THROW(test.Forward(), Error);
+  if (Caffe::mode() == Caffe::CPU) {
+    EXPECT_THROW(test.Forward(), Error);
+  }
   EXPECT_NE(
       LayerUnderTest<float>("type: 'Accuracy' accuracy_param { top_k: 3 }", {{2, 2}, {2}})
           .SetUpError()
