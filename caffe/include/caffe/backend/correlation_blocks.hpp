@@ -150,6 +150,8 @@ struct CorrelationForwardBlock {
         stage + kFirst +
         ((height(t) + displacement(t)) * kStride + column_phase(t)) * kRow +
         kCorrelationPositions * group(t);
+    // Twice, so that the second channel is loaded while the first is multiplied.
+    CAFFE_UNROLL_TWICE
     for (int d = 0; d < kDepth; ++d) {
       float u[kCorrelationPositions], v[kWindow];
       device::load4(first + d * kSlice, u);
@@ -384,14 +386,12 @@ struct CorrelationBackwardBlock {
 
 namespace correlation_blocks {
 
-/// Blocks that keep all of a large GPU busy.
-constexpr int kManyBlocks = 264;
-
-inline bool fits(const device::Grid& grid) { return grid.y <= 65535 && grid.z <= 65535; }
+/// About as many blocks as a large GPU has multiprocessors.
+constexpr int kManyBlocks = 128;
 
 template <typename Kernel>
 bool launch_if_it_fits(const Kernel& kernel, int num) {
-  if (!fits(kernel.grid(num))) return false;
+  if (!device::can_launch_blocks<Kernel>(kernel.grid(num))) return false;
   launch_blocks(kernel.grid(num), kernel);
   return true;
 }

@@ -28,11 +28,13 @@
 #include <cuda_pipeline.h>
 #define CAFFE_BLOCK_HD __host__ __device__ __forceinline__
 #define CAFFE_UNROLL _Pragma("unroll")
+#define CAFFE_UNROLL_TWICE _Pragma("unroll 2")
 #else
 #include <limits>
 #include <vector>
 #define CAFFE_BLOCK_HD inline
 #define CAFFE_UNROLL
+#define CAFFE_UNROLL_TWICE
 #endif
 
 namespace caffe {
@@ -114,6 +116,18 @@ __global__ void __launch_bounds__(Kernel::kThreads) run_blocks(const Kernel kern
   kernel.Finish(block, t, thread, shared);
 }
 #endif
+
+/// Whether the device can run the kernel on that grid.
+template <typename Kernel>
+bool can_launch_blocks(const Grid& grid) {
+#ifdef __CUDACC__
+  int device_id = 0, most_bytes = 0;
+  cudaGetDevice(&device_id);
+  cudaDeviceGetAttribute(&most_bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device_id);
+  if (Kernel::kSharedFloats * static_cast<int>(sizeof(float)) > most_bytes) return false;
+#endif
+  return grid.y <= 65535 && grid.z <= 65535;
+}
 
 }  // namespace device
 

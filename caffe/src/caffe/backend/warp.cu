@@ -290,8 +290,9 @@ struct WarpSlopesBlock {
 bool slopes_in_blocks(const WarpPlanes<float>& planes, const float* image,
                       const float* top_diff, float* flow_diff) {
   const bool few = planes.channels < 2 * WarpSlopesBlock::kParts;
-  if (few || device::plain_kernels() || planes.num > 65535) return false;
+  if (few || device::plain_kernels()) return false;
   const WarpSlopesBlock kernel = {planes, image, top_diff, flow_diff};
+  if (!device::can_launch_blocks<WarpSlopesBlock>(kernel.grid())) return false;
   launch_blocks(kernel.grid(), kernel);
   return true;
 }
