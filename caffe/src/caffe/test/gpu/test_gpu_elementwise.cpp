@@ -80,11 +80,30 @@ TEST(GpuElementwise, PReLU) {
 }
 
 TEST(GpuElementwise, DropoutDrawsTheSameMask) {
-  for (const string phase : {"TRAIN", "TEST"}) {
-    check_neuron(
-        "type: 'Dropout' phase: " + phase + " dropout_param { dropout_ratio: 0.4 }",
-        true);
+  SKIP_WITHOUT_DEVICE();
+  const string text = "type: 'Dropout' dropout_param { dropout_ratio: 0.4 }";
+  for (const bool in_place : {false, true}) {
+    LayerUnderTest<float> host(text, {{2, 3, 5, 7}}, 1, in_place);
+    LayerUnderTest<float> gpu(text, {{2, 3, 5, 7}}, 1, in_place);
+    Caffe::set_mode(Caffe::CPU);
+    host.SetUp();
+    gpu.SetUp();
+    Caffe::set_random_seed(5);
+    host.Forward();
+    host.FillTopDiff();
+    host.Backward();
+    const GpuMode mode;
+    Caffe::set_random_seed(5);
+    gpu.Forward();
+    gpu.FillTopDiff();
+    gpu.Backward();
+    expect_near(data_of(*host.top[0]), data_of(*gpu.top[0]), 1e-6, "top");
+    expect_near(diff_of(*host.bottom[0]), diff_of(*gpu.bottom[0]), 1e-6, "bottom diff");
   }
+}
+
+TEST(GpuElementwise, DropoutIsTheIdentityInTheTestPhase) {
+  check_neuron("type: 'Dropout' phase: TEST dropout_param { dropout_ratio: 0.4 }", true);
 }
 
 TEST(GpuElementwise, EltwiseSum) {

@@ -57,11 +57,24 @@ TEST(GpuShapes, FlattenAndReshapeShareTheirBottom) {
   }
 }
 
-TEST(GpuShapes, Parameter) {
-  GpuCheck{"type: 'Parameter' parameter_param { shape { dim: 2 dim: 3 } }", {}}.Run();
+TEST(GpuShapes, ParameterAddsItsTopsGradient) {
+  SKIP_WITHOUT_DEVICE();
+  const GpuMode mode;
+  LayerUnderTest<float> test(
+      "type: 'Parameter' parameter_param { shape { dim: 2 dim: 3 } }", {});
+  test.SetUp();
+  Blob<float>* parameter = test.layer->blobs()[0].get();
+  fill_uniform(parameter, 3);
+  test.Forward();
+  EXPECT_EQ(data_of(*parameter), data_of(*test.top[0]));
+  caffe_gpu_set(6, 0.25f, parameter->mutable_gpu_diff());
+  caffe_gpu_set(6, 2.f, test.top[0]->mutable_gpu_diff());
+  test.Backward();
+  test.Backward();
+  EXPECT_EQ(vector<float>(6, 4.25f), diff_of(*parameter));
 }
 
-TEST(GpuShapes, DummyDataAndInputLeaveWhatTheHostFilled) {
+TEST(GpuShapes, DummyDataIsWhatTheHostFilled) {
   SKIP_WITHOUT_DEVICE();
   const GpuMode mode;
   LayerUnderTest<float> test(
