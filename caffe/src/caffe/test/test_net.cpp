@@ -336,6 +336,9 @@ TEST(NetRunTest, ForwardOfGivenBlobsCopiesThemIn) {
 }
 
 TEST(NetRunTest, AnErrorWhileRunningNamesLayerAndShapes) {
+  if (Caffe::mode() == Caffe::GPU) {
+    GTEST_SKIP() << "kernels do not throw: the loss of such a label is NaN";
+  }
   const auto net = make_net<float>(
       Input("x", "2 3") + Input("label", "2") +
       "layer { name: 'loss' type: 'SoftmaxWithLoss' bottom: 'x' bottom: 'label' }");
