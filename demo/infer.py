@@ -17,7 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a checkout needs no installing
 sys.path.append(str(Path(__file__).resolve().parents[1] / "caffe" / "python"))
 
-from segflow import cli
+from segflow import cli, engine
 from segflow.inference import arguments
 
 
@@ -41,13 +41,14 @@ def main() -> int:
         metavar="N",
         help="stop after N frames of each clip",
     )
+    engine.add_gpu_argument(parser)
     return cli.run(parser, infer)
 
 
 def infer(options: argparse.Namespace) -> None:
     tunes = bool(options.online_iters or options.online_seconds)
     jobs = arguments.chosen_jobs(options, tunes)
-    arguments.start_engine()
+    engine.start_engine(options.gpu)
     from segflow.inference import OnlineSpec, VideoSegmenter
     from segflow.inference.demo import Demo
 

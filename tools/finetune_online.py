@@ -13,7 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a checkout needs no installing
 sys.path.append(str(Path(__file__).resolve().parents[1] / "caffe" / "python"))
 
-from segflow import cli
+from segflow import cli, engine
 from segflow.errors import DataError, MissingDataError, UsageError
 from segflow.inference import arguments
 from segflow.readers.image import read_mask
@@ -34,6 +34,7 @@ def main() -> int:
     parser.add_argument(
         "--output", type=Path, required=True, metavar="FILE", help="caffemodel to write"
     )
+    engine.add_gpu_argument(parser)
     return cli.run(parser, finetune)
 
 
@@ -47,7 +48,7 @@ def finetune(options: argparse.Namespace) -> None:
         raise UsageError(f"{options.output}: a folder; give the file to write")
     if not options.output.absolute().parent.is_dir():
         raise MissingDataError(f"{options.output}: its folder is not there")
-    arguments.start_engine()
+    engine.start_engine(options.gpu)
     from segflow.inference import OnlineFineTuner, OnlineSpec, find_network, find_weights
     from segflow.inference.first_frame import check_first_mask
     from segflow.inference.online import LATER_SPAN

@@ -61,7 +61,13 @@ void SelectDevice(const CommandLine& flags) {
     Caffe::set_mode(Caffe::CPU);
     return;
   }
-  Caffe::set_mode(Caffe::GPU);  // a CPU-only build warns and goes on
+  const vector<string> ids = flags.list("gpu");
+  const string id = flags.text("gpu") == "all" ? "0" : ids[0];
+  CHECK(!id.empty() && id.find_first_not_of("0123456789") == string::npos)
+      << "-gpu: '" << id << "' is not the number of a GPU (0, 1, ... or all)";
+  LOG_IF(WARNING, ids.size() > 1) << "One process works on one GPU: " << id << ".";
+  Caffe::SetDevice(std::atoi(id.c_str()));  // a CPU-only build warns and goes on
+  Caffe::set_mode(Caffe::GPU);
 }
 
 int Train(const CommandLine& flags) {
@@ -77,7 +83,13 @@ int Train(const CommandLine& flags) {
   for (const string& stage : flags.list("stage")) {
     solver_param.mutable_train_state()->add_stage(stage);
   }
-  SelectDevice(flags);
+  if (flags.text("gpu").empty() && Caffe::FindDevice() >= 0 &&
+      solver_param.solver_mode() == caffe::SolverParameter_SolverMode_GPU) {
+    Caffe::SetDevice(solver_param.device_id());
+    Caffe::set_mode(Caffe::GPU);
+  } else {
+    SelectDevice(flags);
+  }
   if (!flags.text("snapshot").empty()) solver_param.clear_weights();
   if (!flags.text("weights").empty()) {
     solver_param.clear_weights();

@@ -115,12 +115,3 @@ def _sequence_job(davis: Davis, name: str, mask: Path | None, tunes: bool) -> Jo
         if mask is None:
             raise UsageError(f"{name}: its first frame has no annotation to fine-tune to")
     return Job(sequence, mask, Truth.of_sequence(sequence, davis.root))
-
-
-def start_engine() -> None:
-    """Import caffe, quietly. Raises SegflowError that says how to build it."""
-    try:
-        import caffe
-    except ImportError as error:
-        raise SegflowError(str(error)) from error
-    caffe.set_logging_disabled()

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from segflow import cli
+from segflow import cli, engine
 from segflow.errors import MissingDataError, UsageError
 from segflow.readers.davis import Davis
 from segflow.readers.flow_sets import open_flow_set
@@ -172,10 +172,13 @@ def make_parser(description: str | None = None) -> cli.Parser:
     run.add_argument(
         "--eval-flow", type=_paths, metavar="ROOT[,ROOT]", help="flow pairs that are only judged"
     )
+    engine.add_gpu_argument(run)
     return parser
 
 
 def train(options: argparse.Namespace) -> int:
+    if options.gpu is not None:
+        engine.start_engine(options.gpu)
     display = open_display()
     try:
         with StopRequests(options.time_budget) as stop:

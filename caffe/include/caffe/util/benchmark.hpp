@@ -1,10 +1,12 @@
-// Timers: wall clock in CPU mode, events on the default stream in GPU mode.
+// Timers: wall clock in CPU mode, the device's clock in GPU mode.
 #ifndef CAFFE_UTIL_BENCHMARK_H_
 #define CAFFE_UTIL_BENCHMARK_H_
 
 #include <chrono>
+#include <memory>
 
 #include "caffe/common.hpp"
+#include "caffe/device/stopwatch.hpp"
 #include "caffe/util/device_alternate.hpp"
 
 namespace caffe {
@@ -38,10 +40,7 @@ class Timer {
   bool initted_ = false;
   bool running_ = false;
   bool has_run_at_least_once_ = false;
-#ifndef CPU_ONLY
-  cudaEvent_t start_gpu_ = nullptr;
-  cudaEvent_t stop_gpu_ = nullptr;
-#endif
+  std::unique_ptr<device::Stopwatch> on_device_;  ///< in GPU mode
   std::chrono::steady_clock::time_point start_cpu_, stop_cpu_;
 
   DISABLE_COPY_AND_ASSIGN(Timer);

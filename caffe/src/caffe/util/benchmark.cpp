@@ -1,4 +1,4 @@
-// Timers: the wall clock, and GPU events where there is a GPU.
+// Timers: the wall clock, and the device's in GPU mode.
 #include "caffe/util/benchmark.hpp"
 
 namespace caffe {
@@ -7,27 +7,15 @@ Timer::Timer() { Init(); }
 
 void Timer::Init() {
   if (initted_) return;
-#ifndef CPU_ONLY
-  if (Caffe::mode() == Caffe::GPU) {
-    CUDA_CHECK(cudaEventCreate(&start_gpu_));
-    CUDA_CHECK(cudaEventCreate(&stop_gpu_));
-  }
-#endif
+  if (Caffe::mode() == Caffe::GPU) on_device_ = std::make_unique<device::Stopwatch>();
   initted_ = true;
 }
 
-Timer::~Timer() {
-#ifndef CPU_ONLY
-  if (start_gpu_ != nullptr) cudaEventDestroy(start_gpu_);
-  if (stop_gpu_ != nullptr) cudaEventDestroy(stop_gpu_);
-#endif
-}
+Timer::~Timer() = default;
 
 void Timer::Start() {
   if (running_) return;
-#ifndef CPU_ONLY
-  if (start_gpu_ != nullptr) CUDA_CHECK(cudaEventRecord(start_gpu_, 0));
-#endif
+  if (on_device_) on_device_->Start();
   start_cpu_ = std::chrono::steady_clock::now();
   running_ = true;
   has_run_at_least_once_ = true;
@@ -35,12 +23,10 @@ void Timer::Start() {
 
 void Timer::Stop() {
   if (!running_) return;
-#ifndef CPU_ONLY
-  if (stop_gpu_ != nullptr) {
-    CUDA_CHECK(cudaEventRecord(stop_gpu_, 0));
-    CUDA_CHECK(cudaEventSynchronize(stop_gpu_));
+  if (on_device_) {
+    on_device_->Stop();
+    on_device_->milliseconds();  // waits, so that the wall clock covers the work, too
   }
-#endif
   stop_cpu_ = std::chrono::steady_clock::now();
   running_ = false;
 }
@@ -60,14 +46,7 @@ float Timer::WallMicroSeconds() {
 }
 
 float Timer::MicroSeconds() {
-#ifndef CPU_ONLY
-  if (start_gpu_ != nullptr) {
-    if (!ReadyToRead()) return 0;
-    float milliseconds = 0;
-    CUDA_CHECK(cudaEventElapsedTime(&milliseconds, start_gpu_, stop_gpu_));
-    return milliseconds * 1000;
-  }
-#endif
+  if (on_device_) return ReadyToRead() ? on_device_->milliseconds() * 1000 : 0;
   return WallMicroSeconds();
 }
 
