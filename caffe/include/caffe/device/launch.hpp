@@ -28,11 +28,19 @@
 
 namespace caffe {
 
+namespace device {
+template <typename T>
+struct FillBody {
+  T value;
+  T* data;
+  CAFFE_HD void operator()(int i) const { data[i] = value; }
+};
+}  // namespace device
+
 /// data[i] = value for i in [0, n).
 template <typename T>
 void launch_fill(int n, T value, T* data) {
-  launch(
-      n, CAFFE_LAMBDA(int i) { data[i] = value; });
+  launch(n, device::FillBody<T>{value, data});
 }
 
 }  // namespace caffe
