@@ -4,11 +4,8 @@
 
 #include <cmath>
 
+#include "caffe/device/body.hpp"
 #include "caffe/layers/augmentation_coefficients.hpp"
-
-#ifndef CAFFE_HD
-#define CAFFE_HD
-#endif
 
 namespace caffe {
 

@@ -2,8 +2,6 @@
 #ifndef CAFFE_LAYERS_AFFINE_SAMPLER_HPP_
 #define CAFFE_LAYERS_AFFINE_SAMPLER_HPP_
 
-#include <cstdint>
-
 #include "caffe/layers/affine_map.hpp"
 
 namespace caffe {
@@ -14,7 +12,8 @@ template <typename Dtype>
 struct AffineSampler {
   CropShape shape;
   int channels;
-  const AffineMap<Dtype>* maps;
+  const AffineMap<Dtype>* maps;  ///< null: all items have `common`
+  AffineMap<Dtype> common;
   const Dtype* image;
   Dtype* crop;
 
@@ -32,17 +31,16 @@ struct AffineSampler {
   }
 
   /// Pixel i of the N height width pixels, in all channels.
-  CAFFE_HD void operator()(std::int64_t i) const {
-    const std::int64_t plane = std::int64_t{shape.height} * shape.width;
-    const std::int64_t item = i / plane, pixel = i % plane;
-    const int y = static_cast<int>(pixel / shape.width);
-    const int x = static_cast<int>(pixel % shape.width);
-    const AffineMap<Dtype> map = maps[item];
+  CAFFE_HD void operator()(int i) const {
+    const int plane = shape.height * shape.width;
+    const int item = i / plane, pixel = i % plane;
+    const int y = pixel / shape.width, x = pixel % shape.width;
+    const AffineMap<Dtype> map = maps == nullptr ? common : maps[item];
     const Position column = Clamped(map.X(x, y), shape.image_width);
     const Position row = Clamped(map.Y(x, y), shape.image_height);
-    const std::int64_t image_plane = std::int64_t{shape.image_height} * shape.image_width;
-    const std::int64_t upper = std::int64_t{row.first} * shape.image_width;
-    const std::int64_t lower = std::int64_t{row.second} * shape.image_width;
+    const int image_plane = shape.image_height * shape.image_width;
+    const int upper = row.first * shape.image_width;
+    const int lower = row.second * shape.image_width;
     for (int c = 0; c < channels; ++c) {
       const Dtype* from = image + (item * channels + c) * image_plane;
       const Dtype above = (1 - column.part) * from[upper + column.first] +

@@ -40,18 +40,18 @@ struct ColourPart {
 template <typename Dtype>
 struct ColourPartsOf {
   ColourAxes<Dtype> axes;
-  std::int64_t pixels, plane;
-  int parts;
+  int pixels, plane, parts;
   bool strided;
   const Dtype* image;
   ColourPart* to;
 
-  CAFFE_HD void operator()(std::int64_t p) const {
-    const std::int64_t first = strided ? p : pixels * p / parts;
-    const std::int64_t end = strided ? pixels : pixels * (p + 1) / parts;
+  CAFFE_HD void operator()(int p) const {
+    const std::int64_t all = pixels;
+    const std::int64_t first = strided ? p : all * p / parts;
+    const std::int64_t end = strided ? all : all * (p + 1) / parts;
     ColourPart part = {{0, 0, 0}, {0, 0, 0}};
     for (std::int64_t i = first; i < end; i += strided ? parts : 1) {
-      const Dtype* pixel = image + i / plane * 3 * plane + i % plane;
+      const Dtype* pixel = image + (i / plane * 3 * plane + i % plane);
       const Dtype value[3] = {pixel[0], pixel[plane], pixel[2 * plane]};
       for (int k = 0; k < 3; ++k) {
         part.sum[k] += value[k];
@@ -63,23 +63,36 @@ struct ColourPartsOf {
   }
 };
 
+CAFFE_HD inline ColourPart merged(const ColourPart* parts, int count) {
+  ColourPart all = parts[0];
+  for (int p = 1; p < count; ++p) {
+    for (int k = 0; k < 3; ++k) {
+      all.sum[k] += parts[p].sum[k];
+      if (parts[p].most[k] > all.most[k]) all.most[k] = parts[p].most[k];
+    }
+  }
+  return all;
+}
+
+/// Every `run` parts to one.
+struct ColourPartsMerge {
+  int run;
+  const ColourPart* from;
+  ColourPart* to;
+
+  CAFFE_HD void operator()(int p) const { to[p] = merged(from + p * run, run); }
+};
+
 /// The statistics out of all parts: an index space of one.
 template <typename Dtype>
 struct ColourStatisticsOf {
   ColourAxes<Dtype> axes;
-  std::int64_t pixels;
-  int parts;
+  int pixels, parts;
   const ColourPart* from;
   ColourStatistics<Dtype>* to;
 
-  CAFFE_HD void operator()(std::int64_t) const {
-    ColourPart all = from[0];
-    for (int p = 1; p < parts; ++p) {
-      for (int k = 0; k < 3; ++k) {
-        all.sum[k] += from[p].sum[k];
-        if (from[p].most[k] > all.most[k]) all.most[k] = from[p].most[k];
-      }
-    }
+  CAFFE_HD void operator()(int) const {
+    const ColourPart all = merged(from, parts);
     ColourStatistics<Dtype> s;
     for (int k = 0; k < 3; ++k) {
       s.mean[k] = static_cast<Dtype>(all.sum[k] / pixels);
@@ -188,13 +201,13 @@ struct ColourPass {
   ColourAxes<Dtype> axes;                     // eigen only
   const ColourStatistics<Dtype>* statistics;  // eigen only
   Dtype max_multiplier;
-  std::int64_t plane;
+  int plane;
   const AugmentationCoefficients<Dtype>* items;
   Dtype* crop;
 
-  CAFFE_HD void operator()(std::int64_t i) const {
+  CAFFE_HD void operator()(int i) const {
     const AugmentationCoefficients<Dtype>& item = items[i / plane];
-    Dtype* pixel = crop + i / plane * 3 * plane + i % plane;
+    Dtype* pixel = crop + (i / plane * 3 * plane + i % plane);
     Dtype v[3] = {pixel[0], pixel[plane], pixel[2 * plane]};
     if (eigen) apply_eigen(axes, *statistics, item, max_multiplier, v);
     if (chromatic) apply_chromatic(item, max_multiplier, v);

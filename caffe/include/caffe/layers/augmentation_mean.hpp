@@ -2,10 +2,8 @@
 #ifndef CAFFE_LAYERS_AUGMENTATION_MEAN_HPP_
 #define CAFFE_LAYERS_AUGMENTATION_MEAN_HPP_
 
-#include <cstdint>
-
 #include "caffe/blob.hpp"
-#include "caffe/layers/affine_map.hpp"
+#include "caffe/device/body.hpp"
 
 namespace caffe {
 
@@ -14,12 +12,12 @@ namespace caffe {
 template <typename Dtype>
 struct MeanImageUpdate {
   int num;
-  std::int64_t item;
+  int item;
   double passes;
   const Dtype* images;
   Dtype* mean;
 
-  CAFFE_HD void operator()(std::int64_t i) const {
+  CAFFE_HD void operator()(int i) const {
     double sum = 0;
     for (int n = 0; n < num; ++n) sum += images[n * item + i];
     mean[i] = static_cast<Dtype>(((passes - 1) * mean[i] + sum / num) / passes);

@@ -2,12 +2,11 @@
 #ifndef CAFFE_BLACK_AUGMENTATION_LAYER_HPP_
 #define CAFFE_BLACK_AUGMENTATION_LAYER_HPP_
 
-#include <cstdint>
 #include <vector>
 
 #include "caffe/blob.hpp"
+#include "caffe/device/body.hpp"
 #include "caffe/layer.hpp"
-#include "caffe/layers/affine_map.hpp"
 
 namespace caffe {
 
@@ -30,10 +29,9 @@ struct BlackPass {
   const Dtype* black;
   Dtype* to;
 
-  CAFFE_HD void operator()(std::int64_t i) const {
-    const int x = static_cast<int>(i % width);
-    const int y = static_cast<int>(i / width % height);
-    const BlackItem<Dtype> item = items[i / (std::int64_t{channels} * height * width)];
+  CAFFE_HD void operator()(int i) const {
+    const int x = i % width, y = i / width % height;
+    const BlackItem<Dtype> item = items[i / (channels * height * width)];
     if (item.still != 0) {
       const Dtype value = black == nullptr ? Dtype(0) : black[i];
       to[i] = add ? to[i] + value : value;
@@ -72,7 +70,11 @@ class BlackAugmentationLayer : public Layer<Dtype> {
  protected:
   void Forward_cpu(const vector<Blob<Dtype>*>& bottom,
                    const vector<Blob<Dtype>*>& top) override;
+  void Forward_gpu(const vector<Blob<Dtype>*>& bottom,
+                   const vector<Blob<Dtype>*>& top) override;
   void Backward_cpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
+                    const vector<Blob<Dtype>*>& bottom) override;
+  void Backward_gpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
                     const vector<Blob<Dtype>*>& bottom) override;
 
  private:
@@ -81,8 +83,8 @@ class BlackAugmentationLayer : public Layer<Dtype> {
   static bool is_image(const Blob<Dtype>& blob) { return blob.channels() == 3; }
   /// Index of the last image; -1 where all are flows.
   static int LastImage(const vector<Blob<Dtype>*>& blobs);
-  /// Runs over one blob; pointers to be filled in.
-  BlackPass<Dtype> PassOver(const Blob<Dtype>& blob, const BlackItem<Dtype>* items) const;
+  /// Runs over one blob; `items` on the side where it will run, other pointers null.
+  BlackPass<Dtype> PassOver(const Blob<Dtype>& blob, const Dtype* items) const;
 
   Blob<Dtype> items_;  // (N, 3)
 };

@@ -8,9 +8,11 @@
 #include "caffe/backend/resample.hpp"
 #include "caffe/blob.hpp"
 #include "caffe/layer.hpp"
+#include "caffe/layers/affine_sampler.hpp"
 #include "caffe/layers/augmentation_coefficients.hpp"
 #include "caffe/layers/augmentation_colour.hpp"
 #include "caffe/layers/augmentation_draw.hpp"
+#include "caffe/layers/augmentation_effects.hpp"
 
 namespace caffe {
 
@@ -65,7 +67,11 @@ class DataAugmentationLayer : public Layer<Dtype> {
  protected:
   void Forward_cpu(const vector<Blob<Dtype>*>& bottom,
                    const vector<Blob<Dtype>*>& top) override;
+  void Forward_gpu(const vector<Blob<Dtype>*>& bottom,
+                   const vector<Blob<Dtype>*>& top) override;
   void Backward_cpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
+                    const vector<Blob<Dtype>*>& bottom) override;
+  void Backward_gpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
                     const vector<Blob<Dtype>*>& bottom) override;
 
  private:
@@ -73,6 +79,8 @@ class DataAugmentationLayer : public Layer<Dtype> {
   struct Work {
     bool moves = false, eigen = false, chromatic = false, effects = false;
     std::uint64_t noise_seed = 0;
+
+    bool any() const { return moves || eigen || chromatic || effects; }
   };
 
   string where() const {
@@ -93,21 +101,36 @@ class DataAugmentationLayer : public Layer<Dtype> {
   Work Prepare(const vector<Blob<Dtype>*>& bottom, const vector<Blob<Dtype>*>& top,
                double pass);
   Work WorkOf(const vector<AugmentationCoefficients<double>>& items) const;
-  const ColourStatistics<Dtype>* Statistics_cpu(const ColourAxes<Dtype>& axes,
-                                                const Blob<Dtype>& image);
+  /// Where the passes over pixels find what they need: all on the host, or all on the
+  /// device.
+  struct Side {
+    const Dtype* image;
+    Dtype* crop;
+    const Dtype* maps;  ///< null: nothing moves
+    const Dtype* values;
+    const ColourStatistics<Dtype>* statistics;
+  };
+  AffineSampler<Dtype> Sampler(const Side& side) const;
+  ColourPass<Dtype> Colours(const Work& work, const Side& side) const;
+  EffectsPass<Dtype> Effects(const Work& work, const Side& side) const;
+
+  const ColourStatistics<Dtype>* Statistics_cpu(const Blob<Dtype>& image);
+  const ColourStatistics<Dtype>* Statistics_gpu(const Blob<Dtype>& image);
   void Augment_cpu(const Work& work, const Blob<Dtype>& image, Blob<Dtype>* crop);
+  void Augment_gpu(const Work& work, const Blob<Dtype>& image, Blob<Dtype>* crop);
   void SubtractMean_cpu(double pass, Blob<Dtype>* images);
+  void SubtractMean_gpu(double pass, Blob<Dtype>* images);
   /// chromatic_eigvec. @throws Error unless it has 9 numbers
   ColourAxes<Dtype> Axes() const;
-  /// The means to subtract, one a channel; none with a mean image, or with nothing.
+  /// The values of `mean`, where they are what is to be subtracted.
   vector<Dtype> GivenMeans(int channels) const;
 
   CropShape shape_;
+  int channels_ = 0;
   ResampleTaps<Dtype> rows_, columns_;
   Blob<Dtype> values_;      // (N, 42), not stored logarithms but values
   Blob<Dtype> maps_;        // (N, 6)
   Blob<Dtype> statistics_;  // one ColourStatistics
-  Blob<double> parts_;      // ColourParts
 };
 
 }  // namespace caffe

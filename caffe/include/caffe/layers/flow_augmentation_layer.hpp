@@ -2,7 +2,6 @@
 #ifndef CAFFE_FLOW_AUGMENTATION_LAYER_HPP_
 #define CAFFE_FLOW_AUGMENTATION_LAYER_HPP_
 
-#include <cstdint>
 #include <vector>
 
 #include "caffe/blob.hpp"
@@ -28,9 +27,9 @@ struct FlowSampler {
   const Dtype* flow;
   Dtype* crop;
 
-  CAFFE_HD void operator()(std::int64_t i) const {
-    const std::int64_t plane = std::int64_t{shape.height} * shape.width;
-    const std::int64_t item = i / plane, pixel = i % plane;
+  CAFFE_HD void operator()(int i) const {
+    const int plane = shape.height * shape.width;
+    const int item = i / plane, pixel = i % plane;
     const Dtype y = static_cast<Dtype>(pixel / shape.width);
     const Dtype x = static_cast<Dtype>(pixel % shape.width);
     const FlowMap<Dtype> map = maps[item];
@@ -40,15 +39,14 @@ struct FlowSampler {
     Dtype u = NAN, v = NAN;
     if (column >= 0 && column < shape.image_width && row >= 0 &&
         row < shape.image_height) {
-      const std::int64_t image_plane =
-          std::int64_t{shape.image_height} * shape.image_width;
-      const Dtype* from = flow + item * 2 * image_plane +
-                          static_cast<std::int64_t>(row) * shape.image_width +
-                          static_cast<std::int64_t>(column);
+      const int image_plane = shape.image_height * shape.image_width;
+      const Dtype* from =
+          flow + (item * 2 * image_plane + static_cast<int>(row) * shape.image_width +
+                  static_cast<int>(column));
       u = from[0];
       v = from[image_plane];
     }
-    Dtype* to = crop + item * 2 * plane + pixel;
+    Dtype* to = crop + (item * 2 * plane + pixel);
     to[0] = map.drift.X(x, y) + map.turn_xx * u + map.turn_xy * v;
     to[plane] = map.drift.Y(x, y) + map.turn_yx * u + map.turn_yy * v;
   }
@@ -77,7 +75,11 @@ class FlowAugmentationLayer : public Layer<Dtype> {
  protected:
   void Forward_cpu(const vector<Blob<Dtype>*>& bottom,
                    const vector<Blob<Dtype>*>& top) override;
+  void Forward_gpu(const vector<Blob<Dtype>*>& bottom,
+                   const vector<Blob<Dtype>*>& top) override;
   void Backward_cpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
+                    const vector<Blob<Dtype>*>& bottom) override;
+  void Backward_gpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
                     const vector<Blob<Dtype>*>& bottom) override;
 
  private:

@@ -50,20 +50,20 @@ void BlackAugmentationLayer<Dtype>::Draw(const Blob<Dtype>& bottom) {
 }
 
 template <typename Dtype>
-BlackPass<Dtype> BlackAugmentationLayer<Dtype>::PassOver(
-    const Blob<Dtype>& blob, const BlackItem<Dtype>* items) const {
-  return {blob.channels(), blob.height(), blob.width(), false,
-          items,           nullptr,       nullptr,      nullptr};
+BlackPass<Dtype> BlackAugmentationLayer<Dtype>::PassOver(const Blob<Dtype>& blob,
+                                                         const Dtype* items) const {
+  const auto* all = reinterpret_cast<const BlackItem<Dtype>*>(items);
+  return {blob.channels(), blob.height(), blob.width(), false, all,
+          nullptr,         nullptr,       nullptr};
 }
 
 template <typename Dtype>
 void BlackAugmentationLayer<Dtype>::Forward_cpu(const vector<Blob<Dtype>*>& bottom,
                                                 const vector<Blob<Dtype>*>& top) {
   Draw(*bottom[0]);
-  const auto* items = reinterpret_cast<const BlackItem<Dtype>*>(items_.cpu_data());
   const int last = LastImage(bottom);
   for (size_t i = 0; i < bottom.size(); ++i) {
-    BlackPass<Dtype> pass = PassOver(*bottom[i], items);
+    BlackPass<Dtype> pass = PassOver(*bottom[i], items_.cpu_data());
     pass.from = bottom[i]->cpu_data();
     if (is_image(*bottom[i])) pass.black = bottom[last]->cpu_data();
     pass.to = top[i]->mutable_cpu_data();
@@ -75,7 +75,6 @@ template <typename Dtype>
 void BlackAugmentationLayer<Dtype>::Backward_cpu(const vector<Blob<Dtype>*>& top,
                                                  const vector<bool>& propagate_down,
                                                  const vector<Blob<Dtype>*>& bottom) {
-  const auto* items = reinterpret_cast<const BlackItem<Dtype>*>(items_.cpu_data());
   const auto gradient = [&](int i) {
     return this->top_has_gradient(i) ? top[i]->cpu_diff() : nullptr;
   };
@@ -83,7 +82,7 @@ void BlackAugmentationLayer<Dtype>::Backward_cpu(const vector<Blob<Dtype>*>& top
   // The last image first: in place, the others' gradients are still whole then.
   for (int i = static_cast<int>(bottom.size()) - 1; i >= 0; --i) {
     if (!propagate_down[i]) continue;
-    BlackPass<Dtype> pass = PassOver(*bottom[i], items);
+    BlackPass<Dtype> pass = PassOver(*bottom[i], items_.cpu_data());
     pass.from = gradient(i);
     if (i == last) pass.black = pass.from;
     pass.to = bottom[i]->mutable_cpu_diff();

@@ -4,12 +4,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "caffe/layers/affine_sampler.hpp"
-#include "caffe/layers/augmentation_effects.hpp"
 #include "caffe/layers/augmentation_mean.hpp"
 #include "caffe/util/math_functions.hpp"
 #include "caffe/util/parallel_for.hpp"
-#include "caffe/util/rng.hpp"
 
 namespace caffe {
 
@@ -102,6 +99,7 @@ template <typename Dtype>
 void DataAugmentationLayer<Dtype>::Reshape(const vector<Blob<Dtype>*>& bottom,
                                            const vector<Blob<Dtype>*>& top) {
   const int num = bottom[0]->num(), channels = bottom[0]->channels();
+  channels_ = channels;
   shape_ = {bottom[0]->height(), bottom[0]->width(), bottom[0]->height(),
             bottom[0]->width()};
   if (crops()) {
@@ -127,6 +125,8 @@ void DataAugmentationLayer<Dtype>::Reshape(const vector<Blob<Dtype>*>& bottom,
   if (top.size() > 1) top[1]->Reshape({num, kAugmentationCoefficients, 1, 1});
   values_.Reshape({num, kAugmentationCoefficients});
   maps_.Reshape({num, 6});
+  statistics_.Reshape(
+      {static_cast<int>(sizeof(ColourStatistics<Dtype>) / sizeof(Dtype))});
   if (this->blobs_.size() < 3) return;
   CHECK_VALUE(this->blobs_[2]->count() == channels)
       << where() << "holds means of " << this->blobs_[2]->count()
@@ -171,11 +171,13 @@ typename DataAugmentationLayer<Dtype>::Work DataAugmentationLayer<Dtype>::Prepar
     items.push_back(snapped(augmentation_from(read_augmentation(item))));
   }
   if (!crops()) return Work();
+  const Work work = WorkOf(items);
+  if (!work.any()) return work;  // nobody reads them: a device needs no copy of them
   for (int n = 0; n < bottom[0]->num(); ++n) {
     write_values(items[n], values_.mutable_cpu_data() + n * kAugmentationCoefficients);
     write_map(shape_.Map(items[n]), maps_.mutable_cpu_data() + n * 6);
   }
-  return WorkOf(items);
+  return work;
 }
 
 template <typename Dtype>
@@ -190,10 +192,7 @@ typename DataAugmentationLayer<Dtype>::Work DataAugmentationLayer<Dtype>::WorkOf
     work.effects |= has_effect(item);
     noise |= item.noise > 0;
   }
-  if (noise) {
-    const std::uint64_t high = caffe_rng_rand();
-    work.noise_seed = high << 32 | caffe_rng_rand();
-  }
+  if (noise) work.noise_seed = device::next_seed();
   return work;
 }
 
@@ -217,61 +216,71 @@ vector<Dtype> DataAugmentationLayer<Dtype>::GivenMeans(int channels) const {
 }
 
 template <typename Dtype>
+AffineSampler<Dtype> DataAugmentationLayer<Dtype>::Sampler(const Side& side) const {
+  const AffineMap<double> centre = shape_.Map(AugmentationCoefficients<double>());
+  return {shape_,
+          channels_,
+          reinterpret_cast<const AffineMap<Dtype>*>(side.maps),
+          centre.As<Dtype>(),
+          side.image,
+          side.crop};
+}
+
+template <typename Dtype>
+ColourPass<Dtype> DataAugmentationLayer<Dtype>::Colours(const Work& work,
+                                                        const Side& side) const {
+  CHECK_VALUE(channels_ == 3) << where()
+                              << "chromatic augmentation works only with 3 channels, not "
+                              << channels_;
+  return {work.eigen,
+          work.chromatic,
+          work.eigen ? Axes() : ColourAxes<Dtype>{},
+          side.statistics,
+          static_cast<Dtype>(param().max_multiplier()),
+          shape_.height * shape_.width,
+          reinterpret_cast<const AugmentationCoefficients<Dtype>*>(side.values),
+          side.crop};
+}
+
+template <typename Dtype>
+EffectsPass<Dtype> DataAugmentationLayer<Dtype>::Effects(const Work& work,
+                                                         const Side& side) const {
+  return {channels_,
+          shape_.height,
+          shape_.width,
+          static_cast<Dtype>(param().max_multiplier()),
+          work.noise_seed,
+          reinterpret_cast<const AugmentationCoefficients<Dtype>*>(side.values),
+          side.crop};
+}
+
+template <typename Dtype>
 const ColourStatistics<Dtype>* DataAugmentationLayer<Dtype>::Statistics_cpu(
-    const ColourAxes<Dtype>& axes, const Blob<Dtype>& image) {
-  const std::int64_t plane = image.count(2), pixels = image.num() * plane;
-  parts_.Reshape({kColourParts, static_cast<int>(sizeof(ColourPart) / sizeof(double))});
-  statistics_.Reshape(
-      {static_cast<int>(sizeof(ColourStatistics<Dtype>) / sizeof(Dtype))});
-  auto* parts = reinterpret_cast<ColourPart*>(parts_.mutable_cpu_data());
+    const Blob<Dtype>& image) {
+  const int plane = image.count(2), pixels = image.num() * plane;
+  vector<ColourPart> parts(kColourParts);
+  parallel_for(kColourParts, ColourPartsOf<Dtype>{Axes(), pixels, plane, kColourParts,
+                                                  false, image.cpu_data(), parts.data()});
   auto* statistics =
       reinterpret_cast<ColourStatistics<Dtype>*>(statistics_.mutable_cpu_data());
-  const ColourPartsOf<Dtype> part{axes,  pixels,           plane, kColourParts,
-                                  false, image.cpu_data(), parts};
-  parallel_for(kColourParts, part);
-  ColourStatisticsOf<Dtype>{axes, pixels, kColourParts, parts, statistics}(0);
+  ColourStatisticsOf<Dtype>{Axes(), pixels, kColourParts, parts.data(), statistics}(0);
   return statistics;
 }
 
 template <typename Dtype>
 void DataAugmentationLayer<Dtype>::Augment_cpu(const Work& work, const Blob<Dtype>& image,
                                                Blob<Dtype>* crop) {
-  const std::int64_t plane = crop->count(2), pixels = crop->num() * plane;
-  const auto* items =
-      reinterpret_cast<const AugmentationCoefficients<Dtype>*>(values_.cpu_data());
-  if (work.moves) {
-    for_each_index(
-        pixels,
-        AffineSampler<Dtype>{shape_, image.channels(),
-                             reinterpret_cast<const AffineMap<Dtype>*>(maps_.cpu_data()),
-                             image.cpu_data(), crop->mutable_cpu_data()});
-  } else {
+  if (!work.moves) {
     resample_planes(rows_, columns_, read_planes(image, image.data().get(), false),
                     write_planes(*crop, crop->data().get(), false));
   }
-  if (work.eigen || work.chromatic) {
-    CHECK_VALUE(image.channels() == 3)
-        << where() << "chromatic augmentation works only with 3 channels, not "
-        << image.channels();
-    ColourPass<Dtype> pass{};
-    pass.eigen = work.eigen;
-    pass.chromatic = work.chromatic;
-    if (work.eigen) {
-      pass.axes = Axes();
-      pass.statistics = Statistics_cpu(pass.axes, image);
-    }
-    pass.max_multiplier = param().max_multiplier();
-    pass.plane = plane;
-    pass.items = items;
-    pass.crop = crop->mutable_cpu_data();
-    for_each_index(pixels, pass);
-  }
-  if (work.effects) {
-    for_each_index(pixels,
-                   EffectsPass<Dtype>{crop->channels(), shape_.height, shape_.width,
-                                      param().max_multiplier(), work.noise_seed, items,
-                                      crop->mutable_cpu_data()});
-  }
+  if (!work.any()) return;
+  const int pixels = crop->num() * crop->count(2);
+  const Side side{image.cpu_data(), crop->mutable_cpu_data(), maps_.cpu_data(),
+                  values_.cpu_data(), work.eigen ? Statistics_cpu(image) : nullptr};
+  if (work.moves) for_each_index(pixels, Sampler(side));
+  if (work.eigen || work.chromatic) for_each_index(pixels, Colours(work, side));
+  if (work.effects) for_each_index(pixels, Effects(work, side));
 }
 
 template <typename Dtype>

@@ -3,6 +3,8 @@
 
 #include <stdexcept>
 
+#include "caffe/util/math_functions_gpu.hpp"
+
 namespace caffe {
 
 namespace {
@@ -98,6 +100,24 @@ void GenerateAugmentationParametersLayer<Dtype>::SetState(const string& state) {
   } catch (const std::logic_error&) {
     CHECK_VALUE(false) << where() << "a snapshot's count of passes is not a number: \""
                        << state << "\"";
+  }
+}
+
+// The numbers are drawn on the host and read there by the layers that use them; nothing
+// is copied to a device and back.
+template <typename Dtype>
+void GenerateAugmentationParametersLayer<Dtype>::Forward_gpu(
+    const vector<Blob<Dtype>*>& bottom, const vector<Blob<Dtype>*>& top) {
+  Forward_cpu(bottom, top);
+}
+
+template <typename Dtype>
+void GenerateAugmentationParametersLayer<Dtype>::Backward_gpu(
+    const vector<Blob<Dtype>*>&, const vector<bool>& propagate_down,
+    const vector<Blob<Dtype>*>& bottom) {
+  for (size_t i = 0; i < bottom.size(); ++i) {
+    if (!propagate_down[i]) continue;
+    caffe_gpu_set(bottom[i]->count(), Dtype(0), bottom[i]->mutable_gpu_diff());
   }
 }
 
