@@ -35,7 +35,8 @@ namespace caffe {
 /// mean image (1, C, ch, cw), [2] the channel means (1, C, 1, 1); while the count is at
 /// most R they follow the images, in TEST too; [1] (mean_per_pixel) or [2] is subtracted.
 /// R = 0 with three `mean` values and mean_per_pixel false: these are subtracted. The
-/// count rises by 1 a pass. No gradient: the diff is 0.
+/// count rises by 1 a pass, in TEST until the mean is settled. No gradient: the diff is
+/// 0.
 ///
 /// From the flow forks (facts: layers_flow.md 6).
 /// differs: reshaping does not restart the count; a spatial draw that fits at the 50th
@@ -58,6 +59,7 @@ class DataAugmentationLayer : public Layer<Dtype> {
   int MinTopBlobs() const override { return 1; }
   int MaxTopBlobs() const override { return 2; }
   bool AllowBackward() const override { return false; }
+  bool RepeatsOnDevice() const override { return this->phase_ == TEST && is_settled(); }
 
   /// Weights of a net of another size fit: the channel means come from the file, or from
   /// its mean image.
@@ -97,6 +99,9 @@ class DataAugmentationLayer : public Layer<Dtype> {
   void MakeParameters(int channels, int height, int width);
 
   double CountPass();
+  /// True if the next pass does what the last one did: no mean follows the images, and no
+  /// coefficient is drawn.
+  bool is_settled() const;
   /// Takes or draws this pass's coefficients: top 1, `values_` and `maps_` get them.
   Work Prepare(const vector<Blob<Dtype>*>& bottom, const vector<Blob<Dtype>*>& top,
                double pass);

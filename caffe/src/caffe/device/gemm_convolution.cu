@@ -126,6 +126,73 @@ void fold(const Unfolding& u, int images, int channels, const Dtype* columns,
       });
 }
 
+/// The taps of one axis that lie on an image position: with dilation 1 every stride-th
+/// one.
+struct TapsOfPixel {
+  int first, step, kernel, room, stride, dilation, map;
+  CAFFE_HD TapsOfPixel(const Unfolding& u, int axis, int position)
+      : room(position + u.pad[axis]),
+        stride(u.stride[axis]),
+        dilation(u.dilation[axis]),
+        map(u.map[axis]) {
+    kernel = u.kernel[axis];
+    first = dilation == 1 ? room % stride : 0;
+    step = dilation == 1 ? stride : 1;
+  }
+  /// The map position of a tap; -1: none.
+  CAFFE_HD int MapPosition(int tap) const {
+    const int rest = room - tap * dilation;
+    if (rest < 0 || rest % stride != 0 || rest / stride >= map) return -1;
+    return rest / stride;
+  }
+};
+
+/// The sum over taps of value(tap, map position) that fall on pixel `position` of a
+/// plane.
+template <typename Sum, typename Value>
+CAFFE_HD Sum sum_over_pixel(const Unfolding& u, int position, const Value& value) {
+  const int width = u.image[1];
+  const TapsOfPixel rows(u, 0, position / width), columns(u, 1, position % width);
+  Sum sum(0);
+  for (int i = rows.first; i < rows.kernel; i += rows.step) {
+    const int y = rows.MapPosition(i);
+    if (y < 0) continue;
+    for (int j = columns.first; j < columns.kernel; j += columns.step) {
+      const int x = columns.MapPosition(j);
+      if (x >= 0) sum += value(i * columns.kernel + j, y * columns.map + x);
+    }
+  }
+  return sum;
+}
+
+template <typename Dtype>
+struct ColumnValue {
+  const Dtype* rows;
+  int positions;
+  CAFFE_HD Dtype operator()(int tap, int at) const { return rows[tap * positions + at]; }
+};
+
+template <typename Dtype>
+struct WeightedValue {
+  const Dtype* map;
+  const Dtype* weights;
+  CAFFE_HD Dtype operator()(int tap, int at) const { return weights[tap] * map[at]; }
+};
+
+/// fold in two axes.
+template <typename Dtype>
+void fold_plane(const Unfolding& u, int images, int channels, const Dtype* columns,
+                Dtype* image) {
+  launch(
+      images * channels * u.image_positions, CAFFE_LAMBDA(int i) {
+        const int plane = i / u.image_positions, position = i % u.image_positions;
+        const ColumnValue<Dtype> value{
+            columns + static_cast<std::int64_t>(plane) * u.taps * u.map_positions,
+            u.map_positions};
+        image[i] = sum_over_pixel<Dtype>(u, position, value);
+      });
+}
+
 template <typename Dtype>
 class GemmConvolution : public ConvolutionOps<Dtype> {
  public:
@@ -178,7 +245,11 @@ class GemmConvolution : public ConvolutionOps<Dtype> {
     }
     Multiply(op, images, part, columns);
     if (unfolds && op == ConvOp::kAdjoint) {
-      fold(unfolding_, images, channels, columns, part.image);
+      if (unfolding_.axes == 2) {
+        fold_plane(unfolding_, images, channels, columns, part.image);
+      } else {
+        fold(unfolding_, images, channels, columns, part.image);
+      }
     }
   }
 
@@ -256,6 +327,10 @@ void depthwise_adjoint(const Unfolding& u, int planes, int channels, const Dtype
         const int plane = i / u.image_positions, position = i % u.image_positions;
         const Dtype* from = map + plane * u.map_positions;
         const Dtype* w = weights + plane % channels * u.taps;
+        if (u.axes == 2) {
+          image[i] = sum_over_pixel<Dtype>(u, position, WeightedValue<Dtype>{from, w});
+          return;
+        }
         Dtype sum = 0;
         for (int tap = 0; tap < u.taps; ++tap) {
           const int at = u.MapPosition(position, tap);

@@ -139,8 +139,19 @@ void DataAugmentationLayer<Dtype>::Reshape(const vector<Blob<Dtype>*>& bottom,
 }
 
 template <typename Dtype>
+bool DataAugmentationLayer<Dtype>::is_settled() const {
+  std::vector<const google::protobuf::FieldDescriptor*> fields;
+  param().GetReflection()->ListFields(param(), &fields);
+  const bool draws = std::any_of(fields.begin(), fields.end(), [](const auto* field) {
+    return field->cpp_type() == google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE;
+  });
+  return !draws && this->blobs_[0]->cpu_data()[0] >= param().recompute_mean();
+}
+
+template <typename Dtype>
 double DataAugmentationLayer<Dtype>::CountPass() {
   const double pass = std::trunc(this->blobs_[0]->cpu_data()[0]) + 1;
+  if (this->phase_ == TEST && is_settled()) return pass;
   this->blobs_[0]->mutable_cpu_data()[0] = static_cast<Dtype>(pass);
   return pass;
 }
