@@ -35,7 +35,7 @@ namespace caffe {
 /// mean image (1, C, ch, cw), [2] the channel means (1, C, 1, 1); while the count is at
 /// most R they follow the images, in TEST too; [1] (mean_per_pixel) or [2] is subtracted.
 /// R = 0 with three `mean` values and mean_per_pixel false: these are subtracted. The
-/// count rises by 1 a pass, in TEST until the mean is settled. No gradient: the diff is
+/// count rises by 1 a pass until nothing depends on it. No gradient: the diff is
 /// 0.
 ///
 /// From the flow forks (facts: layers_flow.md 6).
@@ -59,7 +59,7 @@ class DataAugmentationLayer : public Layer<Dtype> {
   int MinTopBlobs() const override { return 1; }
   int MaxTopBlobs() const override { return 2; }
   bool AllowBackward() const override { return false; }
-  bool RepeatsOnDevice() const override { return this->phase_ == TEST && is_settled(); }
+  bool RepeatsOnDevice() const override { return is_settled(); }
 
   /// Weights of a net of another size fit: the channel means come from the file, or from
   /// its mean image.

@@ -151,7 +151,7 @@ bool DataAugmentationLayer<Dtype>::is_settled() const {
 template <typename Dtype>
 double DataAugmentationLayer<Dtype>::CountPass() {
   const double pass = std::trunc(this->blobs_[0]->cpu_data()[0]) + 1;
-  if (this->phase_ == TEST && is_settled()) return pass;
+  if (is_settled()) return pass;
   this->blobs_[0]->mutable_cpu_data()[0] = static_cast<Dtype>(pass);
   return pass;
 }
