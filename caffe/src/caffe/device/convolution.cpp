@@ -26,6 +26,12 @@ bool Repeatable() {
   return wanted;
 }
 
+/// CAFFE_REPORT_CHOICES=1: the log (level INFO) gets what was measured.
+bool ReportsChoices() {
+  static const bool wanted = std::getenv("CAFFE_REPORT_CHOICES") != nullptr;
+  return wanted;
+}
+
 /// What was measured, by shape and operation: (implementation, variant, fused).
 struct Measured {
   int implementation = 0, variant = 0;
@@ -139,6 +145,7 @@ typename Convolution<Dtype>::Choice Convolution<Dtype>::Choose(
       }
     } else {
       float least = 1e30f;
+      std::ostringstream report;
       for (size_t c = 0; c < candidates.size(); ++c) {
         float milliseconds = 1e30f;
         try {
@@ -153,12 +160,15 @@ typename Convolution<Dtype>::Choice Convolution<Dtype>::Choose(
                     << " cannot run: " << error.what();
           continue;
         }
+        report << "; " << candidates[c].ops->name(op, candidates[c].variant)
+               << (candidates[c].fused ? " fused " : " ") << milliseconds / 3;
         if (milliseconds < least) {
           least = milliseconds;
           best = c;
         }
       }
       Table().entries[key] = labels[best];
+      LOG_IF(INFO, ReportsChoices()) << "convolution " << key << ": ms" << report.str();
     }
   }
   if (!is_recording()) choices_[kind] = candidates[best];

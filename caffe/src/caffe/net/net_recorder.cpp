@@ -120,7 +120,8 @@ void NetRecorder<Dtype>::NoteAddresses(int first) {
   };
   for (const Blob<Dtype>* blob : net_->input_blobs()) read(blob->data().get());
   for (const auto& param : net_->params()) {
-    read(param->data().get());
+    // Folded ones are not there: the device has their folded form alone.
+    if (param->data()->device_address() != nullptr) read(param->data().get());
     if (param->has_diff()) written(param->diff().get());
   }
   for (size_t i = 0; i < net_->layers().size(); ++i) {
@@ -172,7 +173,7 @@ void NetRecorder<Dtype>::Run(bool backward, const std::function<void(int)>& head
     }
   }
   for (const auto& param : net_->params()) {
-    param->data()->gpu_data();
+    if (param->data()->device_address() != nullptr) param->data()->gpu_data();
     if (backward && param->has_diff()) param->diff()->gpu_data();
   }
   if (!graph_.Record([&] { rest(first); })) {

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <thread>
 
+#include "caffe/device/device.hpp"
 #include "caffe/util/io.hpp"
 #include "solver_check.hpp"
 
@@ -313,6 +314,9 @@ TEST(SnapshotChild, DISABLED_WritesSnapshotsForEver) {
 }
 
 TEST_F(SnapshotTest, AKillDuringASnapshotLeavesTheOldFilesWhole) {
+  if (Caffe::mode() == Caffe::GPU && !device::is_simulated()) {
+    GTEST_SKIP() << "a forked process cannot use the GPU";
+  }
   for (int round = 0; round < 3; ++round) {
     const pid_t child = fork();
     ASSERT_GE(child, 0);
