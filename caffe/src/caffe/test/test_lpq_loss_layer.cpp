@@ -182,7 +182,7 @@ string ScheduledNet() {
   return string(R"(
       layer { name: 'data' type: 'DummyData' top: 'x' dummy_data_param {
               shape { dim: 1 dim: 1 dim: 1 dim: 1 } data_filler { value: 3 } } }
-      layer { name: 'w' type: 'Convolution' bottom: 'x' top: 'y' param { lr_mult: 0 }
+      layer { name: 'w' type: 'Convolution' bottom: 'x' top: 'y'
               convolution_param { num_output: 1 kernel_size: 1 bias_term: false
                                   weight_filler { value: 1 } } }
       layer { name: 'loss' type: 'LpqLoss' bottom: 'y' top: 'loss' )") +
@@ -216,7 +216,7 @@ TEST(LpqLossLayerTest, TestNetsFollowTheIterationOfTheTraining) {
   SolverParameter param;
   *param.mutable_net_param() = net_param(ScheduledNet());
   param.mutable_net_param()->clear_state();
-  param.set_base_lr(0.1f);
+  param.set_base_lr(0);  // the weight stays 1
   param.set_lr_policy("fixed");
   param.set_max_iter(6);
   param.add_test_iter(4);  // its batches have numbers of their own: 0 to 3
