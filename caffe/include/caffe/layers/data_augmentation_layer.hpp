@@ -35,15 +35,15 @@ namespace caffe {
 /// mean image (1, C, ch, cw), [2] the channel means (1, C, 1, 1); while the count is at
 /// most R they follow the images, in TEST too; [1] (mean_per_pixel) or [2] is subtracted.
 /// R = 0 with three `mean` values and mean_per_pixel false: these are subtracted. The
-/// count rises by 1 a pass until nothing depends on it. No gradient: the diff is
-/// 0.
+/// count rises by 1 a pass. No gradient: the diff is 0.
 ///
 /// From the flow forks (facts: layers_flow.md 6).
 /// differs: reshaping does not restart the count; a spatial draw that fits at the 50th
 /// try counts; fewer than 9 numbers of chromatic_eigvec are an error; a negative factor
 /// is one too (there: NaN); shadow and noise take any number of channels; the noise comes
-/// from the seeded generator and is the same on every device; no log per image and no
-/// file of the author's machine.
+/// from the seeded generator and is the same on every device; on a device the
+/// count stands still once nothing depends on it, so that the pass can be recorded; no
+/// log per image and no file of the author's machine.
 template <typename Dtype>
 class DataAugmentationLayer : public Layer<Dtype> {
  public:
@@ -59,7 +59,8 @@ class DataAugmentationLayer : public Layer<Dtype> {
   int MinTopBlobs() const override { return 1; }
   int MaxTopBlobs() const override { return 2; }
   bool AllowBackward() const override { return false; }
-  bool RepeatsOnDevice() const override { return is_settled(); }
+  /// Where nothing is drawn, given or estimated any more: in deployed nets.
+  bool RepeatsOnDevice() const override;
 
   /// Weights of a net of another size fit: the channel means come from the file, or from
   /// its mean image.
@@ -99,9 +100,6 @@ class DataAugmentationLayer : public Layer<Dtype> {
   void MakeParameters(int channels, int height, int width);
 
   double CountPass();
-  /// True if the next pass does what the last one did: no mean follows the images, and no
-  /// coefficient is drawn.
-  bool is_settled() const;
   /// Takes or draws this pass's coefficients: top 1, `values_` and `maps_` get them.
   Work Prepare(const vector<Blob<Dtype>*>& bottom, const vector<Blob<Dtype>*>& top,
                double pass);
@@ -132,6 +130,7 @@ class DataAugmentationLayer : public Layer<Dtype> {
 
   CropShape shape_;
   int channels_ = 0;
+  bool alone_ = false;  // one bottom, one top
   ResampleTaps<Dtype> rows_, columns_;
   Blob<Dtype> values_;      // (N, 42), not stored logarithms but values
   Blob<Dtype> maps_;        // (N, 6)

@@ -100,6 +100,7 @@ void DataAugmentationLayer<Dtype>::Reshape(const vector<Blob<Dtype>*>& bottom,
                                            const vector<Blob<Dtype>*>& top) {
   const int num = bottom[0]->num(), channels = bottom[0]->channels();
   channels_ = channels;
+  alone_ = bottom.size() == 1 && top.size() == 1;
   shape_ = {bottom[0]->height(), bottom[0]->width(), bottom[0]->height(),
             bottom[0]->width()};
   if (crops()) {
@@ -139,19 +140,21 @@ void DataAugmentationLayer<Dtype>::Reshape(const vector<Blob<Dtype>*>& bottom,
 }
 
 template <typename Dtype>
-bool DataAugmentationLayer<Dtype>::is_settled() const {
-  std::vector<const google::protobuf::FieldDescriptor*> fields;
-  param().GetReflection()->ListFields(param(), &fields);
-  const bool draws = std::any_of(fields.begin(), fields.end(), [](const auto* field) {
-    return field->cpp_type() == google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE;
-  });
-  return !draws && this->blobs_[0]->cpu_data()[0] >= param().recompute_mean();
+bool DataAugmentationLayer<Dtype>::RepeatsOnDevice() const {
+  if (!alone_) return false;
+  if (crops() && draws_now()) {
+    for (const AugmentationGroup group :
+         {kSpatialGroup, kChromaticGroup, kEigenGroup, kEffectsGroup}) {
+      if (draws(param(), group)) return false;
+    }
+  }
+  return param().recompute_mean() == 0 ||
+         std::trunc(this->blobs_[0]->cpu_data()[0]) >= param().recompute_mean();
 }
 
 template <typename Dtype>
 double DataAugmentationLayer<Dtype>::CountPass() {
   const double pass = std::trunc(this->blobs_[0]->cpu_data()[0]) + 1;
-  if (is_settled()) return pass;
   this->blobs_[0]->mutable_cpu_data()[0] = static_cast<Dtype>(pass);
   return pass;
 }

@@ -95,7 +95,8 @@ void DataAugmentationLayer<Dtype>::SubtractMean_gpu(double pass, Blob<Dtype>* im
 template <typename Dtype>
 void DataAugmentationLayer<Dtype>::Forward_gpu(const vector<Blob<Dtype>*>& bottom,
                                                const vector<Blob<Dtype>*>& top) {
-  const double pass = CountPass();
+  // Counting would change a parameter, and with it what was recorded.
+  const double pass = RepeatsOnDevice() ? param().recompute_mean() + 1.0 : CountPass();
   const Work work = Prepare(bottom, top, pass);
   if (top[0]->count() == 0) return;
   if (crops()) {

@@ -292,7 +292,9 @@ TEST(AffineMapTest, IsTheFiveStepsAndItsInverseUndoesIt) {
     EXPECT_NEAR(t0[k], expected0[k], 1e-6);
     EXPECT_NEAR(t1[k], expected1[k], 1e-6);
   }
-  for (const Coefficients& c : awkward_items(5)) {
+  vector<Coefficients> items = awkward_items(6);
+  items[5].mirror = 2;  // two mirrored sets added up
+  for (const Coefficients& c : items) {
     const AffineMap<double> map = shape.Map(c), back = inverse(map);
     for (const double x : {0.0, 3.5, 7.0}) {
       for (const double y : {-2.0, 0.0, 5.0}) {

@@ -63,6 +63,10 @@ TEST(GpuAugmentation, DataAugmentationUsesCoefficients) {
   }
 }
 
+float counted(const LayerUnderTest<float>& test) {
+  return test.layer->blobs()[0]->cpu_data()[0];
+}
+
 // The two sides with the same seed.
 template <typename Dtype>
 void expect_same_draws(const string& text, const vector<vector<int>>& shapes, int tops,
@@ -108,6 +112,36 @@ TEST(GpuAugmentation, DataAugmentationDrawsTheSame) {
       data_augmentation("crop_width: 16 crop_height: 12 recompute_mean: 2 " +
                         eigenvectors() + published_draws(true)),
       {{3, 3, 40, 50}}, 2);
+}
+
+TEST(GpuAugmentation, DataAugmentationRepeatsWhereNothingChanges) {
+  const string crop = "crop_width: 4 crop_height: 3 ";
+  const auto repeats = [](const string& text, int bottoms, int tops, Phase phase) {
+    vector<vector<int>> shapes = {{1, 3, 5, 7}};
+    if (bottoms > 1) shapes.push_back({1, 42, 1, 1});
+    LayerUnderTest<float> test(
+        string("phase: ") + (phase == TRAIN ? "TRAIN " : "TEST ") + text, shapes, tops);
+    test.SetUp();
+    return test.layer->RepeatsOnDevice();
+  };
+  EXPECT_TRUE(repeats(data_augmentation(""), 1, 1, TRAIN));
+  EXPECT_TRUE(repeats(data_augmentation(crop), 1, 1, TRAIN));
+  EXPECT_FALSE(repeats(data_augmentation(crop + "rotate { }"), 1, 1, TRAIN));
+  EXPECT_FALSE(repeats(data_augmentation(crop + "noise { }"), 1, 1, TRAIN));
+  EXPECT_TRUE(repeats(data_augmentation(crop + "rotate { }"), 1, 1, TEST));
+  EXPECT_FALSE(repeats(data_augmentation(crop), 2, 1, TEST));
+  EXPECT_FALSE(repeats(data_augmentation(crop), 1, 2, TEST));
+  EXPECT_FALSE(repeats(data_augmentation(crop + "recompute_mean: 2"), 1, 1, TEST));
+  SKIP_WITHOUT_DEVICE();
+  // The mean is followed for two passes; from then on the count stands still.
+  LayerUnderTest<float> test(data_augmentation("recompute_mean: 2"), {{1, 3, 5, 7}});
+  test.SetUp();
+  const GpuMode mode;
+  for (const int count : {1, 2, 2, 2}) {
+    EXPECT_EQ(test.layer->RepeatsOnDevice(), count == 2 && counted(test) == 2);
+    test.Forward();
+    EXPECT_EQ(counted(test), count);
+  }
 }
 
 TEST(GpuAugmentation, GenerateAugmentationParametersDrawsTheSame) {
