@@ -1,4 +1,7 @@
-"""What all tests outside caffe/ share: where the data beside the repository lies."""
+"""What all tests outside caffe/ share: where the data beside the repository lies.
+
+With CAFFE_TEST_MODE=gpu in the environment every test begins in GPU mode.
+"""
 
 import os
 from collections.abc import Callable
@@ -7,6 +10,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True)
+def mode_of_tests() -> None:
+    """Set anew before each test: some leave another behind."""
+    if os.environ.get("CAFFE_TEST_MODE") == "gpu":
+        import caffe
+
+        caffe.set_mode_gpu()
 
 
 @pytest.fixture(scope="session")

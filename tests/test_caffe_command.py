@@ -221,6 +221,7 @@ def test_stage_and_level_go_to_the_train_net(folder: Path) -> None:
     assert "Creating Layer echo" not in run(folder, "train", "-solver=solver.prototxt").stderr
 
 
+@pytest.mark.skipif(caffe.device_count() > 0, reason="this build has a GPU")
 def test_a_cpu_only_build_asked_for_a_gpu_warns_and_goes_on(folder: Path) -> None:
     write_solver(folder, "max_iter: 8", "max_iter: 1")
     done = run(folder, "train", "-solver=solver.prototxt", "-gpu=0")

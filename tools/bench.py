@@ -2,8 +2,9 @@
 
 `forward` and `train` print one JSON line each (`seconds`, `peak_rss_mb`) from a process of its
 own that imports only caffe and numpy, so that other frameworks can be run beside it. `all` runs
-both and prints tables; `operators` prints the last of them, correlation and warp. Seconds of
-different machines or days mean nothing: compare ratios.
+both and prints tables; `operators` prints the last of them, correlation and warp. `gpu` times
+the same on a GPU by its clock. Seconds of different machines or days mean nothing: compare
+ratios.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-FLOW_BRANCH = ("Eltwise2", "Convolution6")  # first and last layer of the frozen branch
 
 
 def _prepare_process(threads: int) -> None:
@@ -31,36 +31,6 @@ def _prepare_process(threads: int) -> None:
 def peak_rss_mb() -> float:
     """The highest resident set of this process so far."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def _fill_seeded(net) -> None:
-    """Weights that keep activations finite; the values do not matter for speed."""
-    import numpy as np
-
-    rng = np.random.default_rng(0)
-    for name, blobs in net.params.items():
-        kind = net.layers[list(net._layer_names).index(name)].type
-        for index, blob in enumerate(blobs):
-            shape = tuple(blob.shape)
-            if kind == "BatchNorm":
-                value = 1.0 if index > 0 else 0.0
-            elif kind == "Scale":
-                value = 1.0 if index == 0 else 0.0
-            elif kind in ("Convolution", "Deconvolution") and index == 0:
-                fan = int(np.prod(shape[1:]))
-                value = rng.standard_normal(shape, dtype=np.float32) * np.float32(fan**-0.5)
-            else:
-                value = 0.0
-            blob.data[...] = value
-
-
-def _fill_frames(net) -> None:
-    import numpy as np
-
-    rng = np.random.default_rng(1)
-    for name in ("data", "data2"):
-        blob = net.blobs[name]
-        blob.data[...] = rng.integers(0, 256, blob.data.shape) - np.float32(110)
 
 
 def _median(run, repeats: int, warm_up: int) -> float:
@@ -78,63 +48,28 @@ def bench_forward(args: argparse.Namespace) -> dict:
     """The deploy net of segflow at 480x854, batch 1, buffers shared (`keep`) unless told not."""
     _prepare_process(args.threads)
     import caffe
+    from segflow.bench import deploy_net
 
-    outputs = ["score", "score_flow", "predict_flow_final"]
-    keep = {} if args.everything else {"keep": outputs}
-    net = caffe.Net(str(ROOT / "prototxt/segflow/deploy.prototxt"), caffe.TEST, **keep)
-    _fill_seeded(net)
-    _fill_frames(net)
+    keep = {} if args.everything else {"keep": deploy_net.OUTPUTS}
+    net = caffe.Net(str(deploy_net.DEPLOY), caffe.TEST, **keep)
+    deploy_net.fill_seeded(net)
+    deploy_net.fill_frames(net)
     seconds = _median(net.forward, args.repeats, args.warm_up)
     return {"seconds": round(seconds, 4), "peak_rss_mb": round(peak_rss_mb(), 1)}
-
-
-def _training_net_text() -> str:
-    """The deploy net with a summed softmax loss on `score` and the flow branch frozen."""
-    from google.protobuf import text_format
-
-    import caffe
-
-    net = caffe.proto.caffe_pb2.NetParameter()
-    text_format.Parse((ROOT / "prototxt/segflow/deploy.prototxt").read_text(), net)
-    names = [layer.name for layer in net.layer]
-    first, last = (names.index(name) for name in FLOW_BRANCH)
-    for index, layer in enumerate(net.layer):
-        frozen = first <= index <= last
-        if layer.type in ("Convolution", "Deconvolution") and frozen:
-            bias = not layer.HasField("convolution_param") or layer.convolution_param.bias_term
-            del layer.param[:]
-            for _ in range(1 + int(bias)):
-                spec = layer.param.add()
-                spec.lr_mult = 0
-                spec.decay_mult = 0
-    data = next(layer for layer in net.layer if "data" in layer.top)
-    shape = list(data.input_param.shape[0].dim)
-    label = caffe.proto.caffe_pb2.NetParameter()
-    text_format.Parse(
-        'layer { name: "label" type: "Input" top: "label" input_param { shape {'
-        f" dim: {shape[0]} dim: 1 dim: {shape[2]} dim: {shape[3]} }} }} }}"
-        'layer { name: "loss" type: "SoftmaxWithLoss" bottom: "score" bottom: "label" top: "loss"'
-        " loss_param { normalization: NONE } }",
-        label,
-    )
-    net.layer.extend(label.layer)
-    net.keep.append("loss")
-    return text_format.MessageToString(net)
 
 
 def bench_train(args: argparse.Namespace) -> dict:
     """Forward and backward of segflow with the flow branch frozen, without the update."""
     _prepare_process(args.threads)
     import caffe
+    from segflow.bench import deploy_net
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "train.prototxt"
-        path.write_text(_training_net_text())
+        path.write_text(deploy_net.training_text())
         net = caffe.Net(str(path), caffe.TRAIN)
-    _fill_seeded(net)
-    _fill_frames(net)
-    net.blobs["label"].data[...] = 0
-    net.blobs["label"].data[..., 100:300, 200:500] = 1
+    deploy_net.fill_seeded(net)
+    deploy_net.fill_frames(net)
 
     def iteration() -> None:
         net.forward()
@@ -154,7 +89,7 @@ def _run_self(*words: str) -> dict:
 
 def bench_all(args: argparse.Namespace) -> None:
     """Every table, for people."""
-    from segflow.bench import run_tables
+    from segflow.bench.tables import run_tables
 
     run_tables(_run_self, args)
 
@@ -167,18 +102,33 @@ def bench_operators(args: argparse.Namespace) -> None:
     print_operator_tables(args.threads)
 
 
+def bench_gpu(args: argparse.Namespace) -> None:
+    """SegFlow, correlation and warp on the GPU; a line a row, then one line of JSON."""
+    _prepare_process(args.threads)
+    from segflow.bench.gpu import run_rows
+
+    run_rows(args.deadline, args.json, args.only, small=args.small)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("forward", "train", "all", "operators"))
+    parser.add_argument("what", choices=("forward", "train", "all", "operators", "gpu"))
     parser.add_argument("--repeats", type=int, default=5, help="timed runs, median taken")
     parser.add_argument("--warm-up", type=int, default=2, help="runs before the timed ones")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--everything", action="store_true", help="keep every blob (forward only)")
+    gpu = parser.add_argument_group("gpu")
+    gpu.add_argument("--deadline", type=float, default=90, help="seconds; later rows are skipped")
+    gpu.add_argument("--json", type=Path, help="file that is written anew after each row")
+    gpu.add_argument("--only", help="regular expression of the names of rows to run")
+    gpu.add_argument("--small", action="store_true", help="tiny sizes, to try the command out")
     args = parser.parse_args()
     if args.what == "all":
         bench_all(args)
     elif args.what == "operators":
         bench_operators(args)
+    elif args.what == "gpu":
+        bench_gpu(args)
     else:
         run = bench_forward if args.what == "forward" else bench_train
         print(json.dumps(run(args)))

@@ -78,21 +78,26 @@ class Timing:
         return min(forms, key=lambda name: self.seconds[name], default=None)
 
 
-def operator_net(operator: Operator) -> Any:
-    """The layer alone: inputs `a` and `b` with seeded values, top `y`, a diff of ones."""
+def operator_net(operator: Operator, batch: int = 1, training: bool = True) -> Any:
+    """The layer alone: inputs `a` and `b` with seeded values, top `y`, a diff of ones.
+
+    Without training it cannot run backward.
+    """
     import caffe
 
     channels, height, width = operator.shape
     inputs = "".join(
-        f'layer {{ name: "{name}" type: "Input" top: "{name}" input_param {{ shape {{ dim: 1 '
+        f'layer {{ name: "{name}" type: "Input" top: "{name}" input_param {{ shape {{ dim: {batch} '
         f"dim: {count} dim: {height} dim: {width} }} }} }} "
         for name, count in (("a", channels), ("b", operator.second_channels))
     )
     text = f"layer {{ name: 'y' bottom: 'a' bottom: 'b' top: 'y' {operator.layer} }}"
-    net = small_net(f"force_backward: true {inputs} {text}", caffe.TRAIN)
+    backward = "force_backward: true" if training else ""
+    net = small_net(f"{backward} {inputs} {text}", caffe.TRAIN if training else caffe.TEST)
     fill_inputs(net)
-    net.forward()
-    net.blobs["y"].diff[...] = 1
+    if training:
+        net.forward()
+        net.blobs["y"].diff[...] = 1
     return net
 
 

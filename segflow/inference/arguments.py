@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from segflow import cli
-from segflow.errors import SegflowError, UsageError
+from segflow.errors import UsageError
 from segflow.inference.truth import Truth
 from segflow.readers import Clip, open_clip
 from segflow.readers.davis import Davis

@@ -32,6 +32,11 @@ from ._caffe import (
     SGDSolver,
     Solver,
     Timer,
+    allow_tf32,
+    device_count,
+    device_memory,
+    device_name,
+    empty_device_cache,
     get_solver,
     has_nccl,
     init_log,
@@ -48,6 +53,8 @@ from ._caffe import (
     set_solver_rank,
     solver_count,
     solver_rank,
+    synchronize,
+    tf32_allowed,
 )
 from .net_spec import NetSpec, layers, params, to_proto
 from .proto.caffe_pb2 import TEST, TRAIN
@@ -60,8 +67,9 @@ from .detector import Detector  # noqa: E402
 __all__ = [
     "NCCL", "TEST", "TRAIN", "AdaDeltaSolver", "AdaGradSolver", "AdamSolver", "Blob", "Classifier",
     "Detector", "Error", "Layer", "NesterovSolver", "Net", "NetSpec", "RMSPropSolver", "SGDSolver",
-    "Solver", "Timer", "get_solver", "has_nccl", "init_log", "io", "layer_type_list", "layers",
+    "Solver", "Timer", "allow_tf32", "device_count", "device_memory", "device_name",
+    "empty_device_cache", "get_solver", "has_nccl", "init_log", "io", "layer_type_list", "layers",
     "log", "net_spec", "params", "pycaffe", "read_net", "set_device", "set_logging_disabled",
     "set_mode_cpu", "set_mode_gpu", "set_multiprocess", "set_random_seed", "set_solver_count",
-    "set_solver_rank", "solver_count", "solver_rank", "to_proto",
+    "set_solver_rank", "solver_count", "solver_rank", "synchronize", "tf32_allowed", "to_proto",
 ]  # fmt: skip

@@ -50,6 +50,11 @@ __all__: list[str] = [
     "StringVec",
     "Timer",
     "UnknownNameError",
+    "allow_tf32",
+    "device_count",
+    "device_memory",
+    "device_name",
+    "empty_device_cache",
     "get_solver",
     "has_nccl",
     "init_log",
@@ -66,6 +71,8 @@ __all__: list[str] = [
     "set_solver_rank",
     "solver_count",
     "solver_rank",
+    "synchronize",
+    "tf32_allowed",
 ]
 
 class Blob:
@@ -269,6 +276,11 @@ class Net:
         start: typing.SupportsInt | typing.SupportsIndex,
         end: typing.SupportsInt | typing.SupportsIndex,
     ) -> float: ...
+    def _forward_backward(self) -> float:
+        """
+        Both passes as one, as a solver runs them: a GPU may replay them. The loss.
+        """
+
     def _set_input_arrays(self, data: numpy.ndarray, labels: numpy.ndarray) -> None: ...
     def _top_ids(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> list[int]: ...
     def after_backward(self, callback: collections.abc.Callable) -> None: ...
@@ -544,14 +556,18 @@ class AdamSolver(SGDSolver):
 
 class Timer:
     """
-    A stop watch.
+    A stop watch: the GPU's clock in GPU mode, the host's in CPU mode.
     """
     def __init__(self) -> None: ...
     def start(self) -> None:
         """
         Starts; nothing happens while it runs.
         """
-    def stop(self) -> None: ...
+    def stop(self) -> None:
+        """
+        Does not wait for the GPU; reading `ms` does.
+        """
+
     @property
     def ms(self) -> float:
         """
@@ -563,6 +579,33 @@ class NCCL:
     Does nothing: this build has no NCCL.
     """
     def __init__(self, solver: typing.Any, uid: typing.Any) -> None: ...
+
+def allow_tf32(allowed: bool = True) -> None:
+    """
+    Lets products on the GPU round their factors to TF32 (10 bits of mantissa): faster,
+    errors of about 1e-3. Off by default; CAFFE_TF32=1 in the environment turns it on.
+    """
+
+def device_count() -> int:
+    """
+    GPUs that can be used; 0 in a CPU-only build.
+    """
+
+def device_memory(reset_peak: bool = False) -> dict:
+    """
+    Bytes of GPU memory that this process's buffers hold: a dict of 'allocated' and 'peak',
+    the most there were at once (since the last reset_peak).
+    """
+
+def device_name(id: typing.SupportsInt | typing.SupportsIndex = 0) -> str:
+    """
+    What the GPU is called.
+    """
+
+def empty_device_cache() -> None:
+    """
+    Gives freed GPU memory that is kept for the next buffers back to the driver.
+    """
 
 def get_solver(filename: typing.Any) -> Solver:
     """
@@ -616,3 +659,12 @@ def set_solver_count(count: typing.SupportsInt | typing.SupportsIndex) -> None: 
 def set_solver_rank(rank: typing.SupportsInt | typing.SupportsIndex) -> None: ...
 def solver_count() -> int: ...
 def solver_rank() -> int: ...
+def synchronize() -> None:
+    """
+    Waits until the GPU has done what the calling thread asked for.
+    """
+
+def tf32_allowed() -> bool:
+    """
+    Whether they may.
+    """

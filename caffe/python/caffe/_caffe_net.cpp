@@ -147,6 +147,11 @@ void Backward(FloatNet& net, int start, int end) {
   net.BackwardFromTo(start, end);
 }
 
+float ForwardBackward(FloatNet& net) {
+  const LongCall call(&net);
+  return net.ForwardBackward();
+}
+
 py::dict CopyFrom(FloatNet& net, const py::object& path) {
   const string file = FileName(path);
   CheckReadable(file);
@@ -248,6 +253,8 @@ void BindNet(py::module_& module) {
            py::arg("phase"))
       .def("_forward", &Forward, py::arg("start"), py::arg("end"))
       .def("_backward", &Backward, py::arg("start"), py::arg("end"))
+      .def("_forward_backward", &ForwardBackward,
+           "Both passes as one, as a solver runs them: a GPU may replay them. The loss.")
       .def(
           "reshape",
           [](FloatNet& net) {

@@ -1,5 +1,9 @@
-"""What the tests of pycaffe share: prototxt files written from strings, a few small nets."""
+"""What the tests of pycaffe share: prototxt files written from strings, a few small nets.
 
+With CAFFE_TEST_MODE=gpu in the environment every test begins in GPU mode.
+"""
+
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +23,15 @@ layer { name: 'ip' type: 'InnerProduct' bottom: 'conv' top: 'ip_blob'
     weight_filler { type: 'gaussian' std: 2.5 } bias_filler { type: 'constant' value: -3 } } }
 layer { name: 'loss' type: 'SoftmaxWithLoss' bottom: 'ip_blob' bottom: 'label' top: 'loss' }
 """
+
+
+@pytest.fixture(autouse=True)
+def mode_of_tests() -> None:
+    """Set anew before each test: some leave another behind."""
+    if os.environ.get("CAFFE_TEST_MODE") == "gpu":
+        import caffe
+
+        caffe.set_mode_gpu()
 
 
 @pytest.fixture

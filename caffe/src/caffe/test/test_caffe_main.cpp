@@ -3,6 +3,8 @@
 // layers' whole suite runs on the device, too.
 #include "caffe/test/test_caffe_main.hpp"
 
+#include "caffe/device/device.hpp"
+
 #ifndef CPU_ONLY
 namespace caffe {
 extern cudaDeviceProp CAFFE_TEST_CUDA_PROP;
@@ -12,6 +14,7 @@ cudaDeviceProp CAFFE_TEST_CUDA_PROP;
 namespace {
 
 void select_device(int argc, char** argv) {
+  if (caffe::device::count() == 0) return;  // GPU tests skip then
   int device = 0;
   if (argc > 1) {
     device = std::atoi(argv[1]);
