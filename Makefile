@@ -35,6 +35,7 @@ demo: pycaffe ## cut out the object and colour the motion of the bundled clip
 test: all pycaffe ## build and run every test
 	@+$(caffe) runtest
 	@$(python) -m pytest -q
+	@CAFFE_DEVICE=simulated CAFFE_TEST_MODE=gpu $(python) -m pytest -q caffe/python/caffe/test
 
 bench: all pycaffe ## measure speed and memory, tables for people
 	@$(python) tools/bench.py all

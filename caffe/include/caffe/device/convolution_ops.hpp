@@ -56,6 +56,9 @@ std::unique_ptr<ConvolutionOps<Dtype>> make_gemm_convolution(const ConvShape& sh
 /// One thread an output: depthwise convolutions; null for others.
 template <typename Dtype>
 std::unique_ptr<ConvolutionOps<Dtype>> make_depthwise_convolution(const ConvShape& shape);
+/// A thread an output position: up to four outputs, kCorrelate alone; null for others.
+template <typename Dtype>
+std::unique_ptr<ConvolutionOps<Dtype>> make_narrow_convolution(const ConvShape& shape);
 /// cuDNN; null without it and for shapes that it does not take.
 template <typename Dtype>
 std::unique_ptr<ConvolutionOps<Dtype>> make_cudnn_convolution(const ConvShape& shape);

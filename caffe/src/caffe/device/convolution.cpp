@@ -75,6 +75,9 @@ void Convolution<Dtype>::Prepare() {
     if (auto ops = make_depthwise_convolution<Dtype>(shape_)) {
       implementations_.push_back(std::move(ops));
     }
+    if (auto ops = make_narrow_convolution<Dtype>(shape_)) {
+      implementations_.push_back(std::move(ops));
+    }
     if (auto ops = make_cudnn_convolution<Dtype>(shape_)) {
       implementations_.push_back(std::move(ops));
     }

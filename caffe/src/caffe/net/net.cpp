@@ -197,6 +197,10 @@ void Net<Dtype>::BackwardFromTo(int start, int end) {
     }
     for (Callback* callback : after_backward_) callback->run(i);
   }
+  if (Caffe::mode() == Caffe::CPU || device::is_recording()) return;
+  for (const auto& param : params_) {
+    if (param->has_diff()) param->diff()->SyncViews();
+  }
 }
 
 template <typename Dtype>

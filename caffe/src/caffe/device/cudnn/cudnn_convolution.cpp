@@ -19,7 +19,7 @@ namespace device {
 
 namespace {
 
-constexpr std::size_t kMostWorkspace = std::size_t{1} << 30;
+constexpr std::size_t kMostWorkspace = std::size_t{256} << 20;
 
 struct Handles {
   std::map<int, cudnnHandle_t> by_device;
