@@ -18,8 +18,9 @@ if(CAFFE_USE_CUDA)
 else()
   list(FILTER CAFFE_SOURCES EXCLUDE REGEX "/device/(cuda|cudnn)/")
   list(FILTER CAFFE_DEVICE_SOURCES EXCLUDE REGEX "/device/(cuda|cudnn)/")
+  # Zeroed padding: the simulated device looks at a kernel's body for stray host addresses.
   set_source_files_properties(${CAFFE_DEVICE_SOURCES} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS
-                                                                "-x;c++")
+                                                                "-x;c++;-ftrivial-auto-var-init=zero")
 endif()
 list(APPEND CAFFE_SOURCES ${CAFFE_DEVICE_SOURCES})
 

@@ -15,6 +15,10 @@ namespace {
 /// Smaller buffers are not worth a page of pinned memory.
 constexpr size_t kLeastPinned = size_t{1} << 16;
 
+void CheckThereIsADevice() {
+  CHECK(device::is_built()) << "this build has no GPU: no blob has memory on one";
+}
+
 /// Never the same twice; scattered, since sums of versions must not come back either.
 std::uint64_t NextVersion() {
   static std::atomic<std::uint64_t> counter{0};
@@ -125,8 +129,7 @@ void SyncedMemory::EnsureHostValid() {
 /// lock is held.
 void SyncedMemory::NeedDevice() {
   if (device_ != nullptr) return;
-  CHECK(device::is_built())
-      << "this build has no GPU: it cannot give a blob's memory on one";
+  CheckThereIsADevice();
   device_ = device::allocate(size_);
   device_owned_ = true;
   if (!arena_) device::fill_bytes(device_, 0, size_);
@@ -207,6 +210,7 @@ float* SyncedMemory::mutable_gpu_channels_last(const ChannelsLast& order) {
 
 void SyncedMemory::set_gpu_data(void* data) {
   CHECK(data) << "set_gpu_data needs memory";
+  CheckThereIsADevice();
   {
     std::lock_guard<std::mutex> lock(mutex_);
     FreeDevice();
