@@ -4,6 +4,7 @@ python demo/infer.py                                       the bundled clip
 python demo/infer.py video.mp4 --quality best              any video, or a folder of frames
 python demo/infer.py frames --mask first.png               fine-tuned to the first frame's mask
 python demo/infer.py --davis data/DAVIS --sequence val     sequences of DAVIS, scored
+mpirun -n 4 python demo/infer.py videos                    a folder of videos, shared out
 python demo/infer.py video.mp4 --net pwcnet --weights F    its motion alone, no masks
 
 Writes to --output: masks/<clip>/<frame>.png, flow/<clip>/<frame>.flo, flow_color/, overlay/,
@@ -17,7 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a checkout needs no installing
 sys.path.append(str(Path(__file__).resolve().parents[1] / "caffe" / "python"))
 
-from segflow import cli, engine
+from segflow import cli, engine, processes
 from segflow.inference import arguments
 
 
@@ -48,12 +49,14 @@ def main() -> int:
 def infer(options: argparse.Namespace) -> None:
     tunes = bool(options.online_iters or options.online_seconds)
     jobs = arguments.chosen_jobs(options, tunes)
-    engine.start_engine(options.gpu)
+    group = processes.join()
+    engine.start_engine(processes.own_gpu(options.gpu))
+    own_jobs = jobs[group.rank :: group.size]
     from segflow.inference import OnlineSpec, VideoSegmenter
     from segflow.inference.demo import Demo
 
     segmenter = VideoSegmenter(options.net, options.weights, options.quality)
-    for note in segmenter.notes:
+    for note in segmenter.notes if group.is_root else ():
         cli.complain(f"note: {note}")
     online = OnlineSpec(
         iterations=options.online_iters,
@@ -62,10 +65,17 @@ def infer(options: argparse.Namespace) -> None:
     )
     demo = Demo(segmenter, options.output, online, options.max_frames)
     demo.say = print
-    demo.track = lambda frames, name, total: cli.track(frames, name, total, unit="frames")
-    for job in jobs:
+    if group.is_root:
+        demo.track = lambda frames, name, total: cli.track(frames, name, total, unit="frames")
+    for job in own_jobs:
         print_figures(job.clip.name, demo.run(job))
-        demo.write_summary()
+        if group.is_root:
+            demo.write_summary()
+    if group.size > 1:
+        demo.gather(group, [job.clip.name for job in jobs])
+    if not group.is_root:
+        return
+    demo.write_summary()
     if len(jobs) > 1:
         print_figures("overall", demo.summary()["overall"])
     print(f"results in {options.output}")

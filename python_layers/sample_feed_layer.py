@@ -13,8 +13,14 @@ class SampleFeedLayer(caffe.Layer):
     _feed: SampleFeed
 
     def setup(self, bottom, top):
-        self._feed = self.open_feed()
+        self._feed = self.shared(self.open_feed())
         self._feed.check(bottom, top)
+
+    def shared(self, feed):
+        """The feed, with this process's share of a training by several."""
+        if caffe.solver_count() > 1 and self.phase == caffe.TRAIN:
+            feed.share(caffe.solver_rank(), caffe.solver_count())
+        return feed
 
     def reshape(self, bottom, top):
         self._feed.reshape(top)

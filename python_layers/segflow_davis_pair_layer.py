@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 
 from sample_feed_layer import SampleFeedLayer
 
+import caffe
 from segflow.samples.feed import SampleFeed
 from segflow.samples.param_str import read_settings
 from segflow.samples.published_pairs import SIZE, DrawRules, PublishedPairs
@@ -36,7 +37,11 @@ class SegFlowDavisPairLayer(SampleFeedLayer):
     def open_feed(self):
         self._settings = read_settings(self.param_str, Settings, type(self).__name__)
         seed = self._settings.seed
-        return self._open(random.SystemRandom().getrandbits(32) if seed is None else seed)
+        if seed is None:
+            seed = random.SystemRandom().getrandbits(32)
+            if caffe.solver_count() > 1:  # one for all processes of a training
+                seed = int(caffe._caffe.broadcast_from_root([seed])[0])
+        return self._open(seed)
 
     def _open(self, seed):
         settings = self._settings
@@ -66,5 +71,5 @@ class SegFlowDavisPairLayer(SampleFeedLayer):
     def set_state(self, state):
         if self._settings.seed is None:  # go on with the seed that was drawn then
             self._feed.close()
-            self._feed = self._open(state["identity"]["seed"])
+            self._feed = self.shared(self._open(state["identity"]["seed"]))
         super().set_state(state)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from typing import NoReturn, TypeVar
 
+from segflow import processes
 from segflow.errors import SegflowError, UsageError
 
 FAILED = 1
@@ -53,6 +54,14 @@ def run(
     """
     options = parser.parse_args(arguments)
     share_the_machine()
+    with processes.ended_together():
+        return _guarded(parser, command, options)
+
+
+def _guarded(
+    parser: Parser, command: Callable[[argparse.Namespace], int | None], options: argparse.Namespace
+) -> int:
+    """The command's exit status, with expected failures told in one line."""
     if getattr(options, "debug", False):
         return command(options) or 0
     try:
@@ -64,11 +73,14 @@ def run(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
-        complain(f"{parser.prog}: interrupted")
+        complain(f"{parser.prog}: {processes.own_name()}interrupted")
+        processes.abort_others(INTERRUPTED)
         return INTERRUPTED
     except (SegflowError, OSError, ValueError, RuntimeError, MemoryError) as error:
-        complain(f"{parser.prog}: {_one_line(error)}")
-        return BAD_USAGE if isinstance(error, UsageError) else FAILED
+        complain(f"{parser.prog}: {processes.own_name()}{_one_line(error)}")
+        status = BAD_USAGE if isinstance(error, UsageError) else FAILED
+        processes.abort_others(status)
+        return status
 
 
 def share_the_machine() -> None:

@@ -61,6 +61,7 @@ def open_layer(monkeypatch):
     """open_layer(module, class) with a stand-in for caffe.Layer; layers are closed at the end."""
     stand_in = types.ModuleType("caffe")
     stand_in.Layer = type("Layer", (), {})  # type: ignore[attr-defined]
+    stand_in.solver_count = lambda: 1
     monkeypatch.setitem(sys.modules, "caffe", stand_in)
     monkeypatch.syspath_prepend(str(LAYERS))
     names = [path.stem for path in LAYERS.glob("*.py")]

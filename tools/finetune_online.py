@@ -43,7 +43,9 @@ def finetune(options: argparse.Namespace) -> None:
         raise UsageError("give a video with --mask FIRST_MASK.png, or --davis and --sequence")
     jobs = arguments.chosen_jobs(options, tunes=True)
     if len(jobs) > 1:
-        raise UsageError(f"one sequence at a time; {options.sequence} are {len(jobs)}")
+        raise UsageError(
+            f"one sequence at a time; {options.sequence or options.source} are {len(jobs)}"
+        )
     if options.output.is_dir():
         raise UsageError(f"{options.output}: a folder; give the file to write")
     if not options.output.absolute().parent.is_dir():

@@ -4,6 +4,7 @@
 # machine code; the default is every generation from Turing to Hopper, and PTX for later ones).
 # CUDNN_ROOT: a folder with include/ and lib/ of cuDNN 9 (a wheel's nvidia/cudnn serves).
 set(CAFFE_HAS_CUDNN OFF)
+set(CAFFE_HAS_NCCL OFF)
 if(NOT CAFFE_USE_CUDA)
   target_compile_definitions(caffe_dependencies INTERFACE CPU_ONLY)
   return()
@@ -38,5 +39,16 @@ if(CAFFE_USE_CUDNN)
     message(WARNING "cuDNN 9 was not found: convolutions run on im2col and cuBLAS")
   endif()
 endif()
+# NCCL, optional: sums of gradients between GPUs; it needs MPI to find the other processes.
+if(CAFFE_USE_NCCL AND CAFFE_HAS_MPI)
+  find_path(NCCL_INCLUDE_DIR nccl.h HINTS ${NCCL_ROOT} ${CUDAToolkit_INCLUDE_DIRS}
+            PATH_SUFFIXES include)
+  find_library(NCCL_LIBRARY NAMES nccl libnccl.so.2
+               HINTS ${NCCL_ROOT} ${CUDAToolkit_LIBRARY_DIR} PATH_SUFFIXES lib lib64)
+  if(NCCL_INCLUDE_DIR AND NCCL_LIBRARY)
+    set(CAFFE_HAS_NCCL ON)
+  endif()
+endif()
+message(STATUS "NCCL: ${CAFFE_HAS_NCCL} ${NCCL_LIBRARY}")
 message(STATUS "CUDA ${CUDAToolkit_VERSION}, architectures ${CMAKE_CUDA_ARCHITECTURES}; "
                "cuDNN: ${CAFFE_HAS_CUDNN} ${CUDNN_LIBRARY}")

@@ -59,6 +59,14 @@ if(CAFFE_USE_HDF5)
   target_compile_definitions(caffe_dependencies INTERFACE USE_HDF5)
 endif()
 
+# MPI, optional: training in several processes. Only src/caffe/parallel/mpi/ sees its headers.
+set(CAFFE_HAS_MPI OFF)
+if(CAFFE_USE_MPI)
+  find_package(MPI COMPONENTS C QUIET)
+  set(CAFFE_HAS_MPI ${MPI_C_FOUND})
+endif()
+message(STATUS "MPI: ${CAFFE_HAS_MPI} ${MPI_C_LIBRARIES}")
+
 # libpng and libjpeg, optional: what ImgReader reads beside PPM and PGM
 find_package(PNG)
 if(PNG_FOUND)

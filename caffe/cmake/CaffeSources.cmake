@@ -30,6 +30,22 @@ if(CAFFE_HAS_ONEDNN)
 else()
   list(FILTER CAFFE_SOURCES EXCLUDE REGEX "/backend/onednn/")
 endif()
+if(CAFFE_HAS_MPI)
+  list(FILTER CAFFE_SOURCES EXCLUDE REGEX "/parallel/no_mpi/")
+  set_source_files_properties(
+    ${CMAKE_CURRENT_SOURCE_DIR}/src/caffe/parallel/mpi/mpi_communicator.cpp PROPERTIES
+    INCLUDE_DIRECTORIES "${MPI_C_INCLUDE_DIRS}" SKIP_PRECOMPILE_HEADERS ON
+    COMPILE_DEFINITIONS "OMPI_SKIP_MPICXX;MPICH_SKIP_MPICXX")
+else()
+  list(FILTER CAFFE_SOURCES EXCLUDE REGEX "/parallel/mpi/")
+endif()
+if(CAFFE_HAS_NCCL)
+  list(FILTER CAFFE_SOURCES EXCLUDE REGEX "/parallel/no_nccl/")
+  set_source_files_properties(${CMAKE_CURRENT_SOURCE_DIR}/src/caffe/parallel/nccl/device_sum.cpp
+                              PROPERTIES INCLUDE_DIRECTORIES "${NCCL_INCLUDE_DIR}")
+else()
+  list(FILTER CAFFE_SOURCES EXCLUDE REGEX "/parallel/nccl/")
+endif()
 
 # Instruction sets by file name; the caller checks the processor before it calls into them.
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|amd64")

@@ -18,7 +18,8 @@ shift 2
 [ -f "$requirements" ] || fail "$requirements: no such file"
 
 packages="cmake ninja-build ccache g++ libprotobuf-dev protobuf-compiler libdnnl-dev
-  libopenblas-openmp-dev libhdf5-dev libpng-dev libjpeg-dev libgtest-dev"
+  libopenblas-openmp-dev libhdf5-dev libpng-dev libjpeg-dev libgtest-dev
+  openmpi-bin libopenmpi-dev"
 
 # Installs those of the named apt packages that are not there.
 install_packages() {

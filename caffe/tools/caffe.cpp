@@ -1,12 +1,14 @@
 // The `caffe` program: train, test, time, device_query.
 #include "caffe/caffe.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <iomanip>
 
+#include "caffe/parallel/communicator.hpp"
 #include "caffe/util/signal_handler.h"
 #include "command_line.hpp"
 
@@ -62,12 +64,36 @@ void SelectDevice(const CommandLine& flags) {
     return;
   }
   const vector<string> ids = flags.list("gpu");
-  const string id = flags.text("gpu") == "all" ? "0" : ids[0];
-  CHECK(!id.empty() && id.find_first_not_of("0123456789") == string::npos)
+  const bool all = flags.text("gpu") == "all", together = caffe::trains_together();
+  const size_t process = static_cast<size_t>(together ? caffe::local_rank() : 0);
+  CHECK(!ids.empty()) << "-gpu: give the number of a GPU (0, 1, ... or all)";
+  const string id = all ? std::to_string(process) : ids[process % ids.size()];
+  CHECK(id.find_first_not_of("0123456789") == string::npos)
       << "-gpu: '" << id << "' is not the number of a GPU (0, 1, ... or all)";
-  LOG_IF(WARNING, ids.size() > 1) << "One process works on one GPU: " << id << ".";
+  LOG_IF(WARNING, ids.size() > 1 && !together)
+      << "One process works on one GPU: " << id << ". (mpirun -n " << ids.size()
+      << " caffe train ... trains on all of them.)";
   Caffe::SetDevice(std::atoi(id.c_str()));  // a CPU-only build warns and goes on
   Caffe::set_mode(Caffe::GPU);
+}
+
+/// Under `mpirun -n N`: one training of N processes, of which rank 0 speaks.
+void JoinTraining() {
+  const caffe::Communicator& processes = caffe::join_processes();
+  caffe::train_together(processes);
+  if (processes.size() == 1) return;
+  LOG_IF(INFO, processes.rank() == 0)
+      << "Training in " << processes.size() << " processes";
+  if (processes.rank() > 0) caffe::SetMinLogLevel(std::max(1, caffe::MinLogLevel()));
+}
+
+/// Ends all processes of the job, which wait for this one; returns where it is alone.
+void EndJob(const std::exception& error) {
+  caffe::Communicator& processes = caffe::communicator();
+  if (processes.size() == 1) return;
+  std::fprintf(stderr, "caffe: process %d of %d: %s\n", processes.rank(),
+               processes.size(), error.what());
+  processes.Abort(1);
 }
 
 int Train(const CommandLine& flags) {
@@ -75,6 +101,7 @@ int Train(const CommandLine& flags) {
       << "Need a solver definition to train (-solver FILE).";
   CHECK(flags.text("snapshot").empty() || flags.text("weights").empty())
       << "Give a snapshot to resume training or weights to finetune but not both.";
+  JoinTraining();
   caffe::SolverParameter solver_param;
   caffe::ReadSolverParamsFromTextFileOrDie(flags.text("solver"), &solver_param);
   if (flags.given("level")) {
@@ -106,7 +133,12 @@ int Train(const CommandLine& flags) {
     solver->Restore(flags.text("snapshot").c_str());
   }
   LOG(INFO) << "Starting Optimization";
-  solver->Solve();
+  try {
+    solver->Solve();
+  } catch (const std::exception& error) {
+    EndJob(error);  // before the net goes: its gradients may be on their way
+    throw;
+  }
   LOG(INFO) << "Optimization Done.";
   return 0;
 }
@@ -256,8 +288,11 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a log whose reader has gone does not end a training
   caffe::GlobalInit(&argc, &argv);
   try {
-    return Run(argc, argv);
+    const int status = Run(argc, argv);
+    caffe::leave_processes();
+    return status;
   } catch (const std::exception& error) {
+    EndJob(error);
     std::fprintf(stderr, "caffe: %s\n", error.what());
     return 1;
   }

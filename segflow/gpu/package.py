@@ -115,7 +115,7 @@ def build(target: Target) -> None:
         "-DCMAKE_BUILD_TYPE=Release", "-DCAFFE_USE_CUDA=ON",
         f"-DCMAKE_CUDA_COMPILER={find_nvcc()}",
         f"-DCAFFE_CUDA_ARCHITECTURES={target.architectures}",
-        "-DCAFFE_USE_ONEDNN=OFF", "-DCAFFE_IN_TREE=OFF",
+        "-DCAFFE_USE_ONEDNN=OFF", "-DCAFFE_USE_MPI=OFF", "-DCAFFE_IN_TREE=OFF",
         "-DCMAKE_BUILD_RPATH_USE_ORIGIN=ON",
         f"-DPython_EXECUTABLE={environment(target)}",
         *static_blas(), *launchers, *links, *target.cmake,

@@ -12,7 +12,7 @@ from typing import Any
 from segflow import cli
 from segflow.errors import UsageError
 from segflow.inference.truth import Truth
-from segflow.readers import Clip, open_clip
+from segflow.readers import Clip, open_clips
 from segflow.readers.davis import Davis
 
 BUNDLED_CLIPS = Path(__file__).resolve().parents[2] / "data" / "clips"
@@ -30,7 +30,10 @@ class Job:
 
 def add_clip_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "source", nargs="?", metavar="VIDEO", help="a video file, an image or a folder of frames"
+        "source",
+        nargs="?",
+        metavar="VIDEO",
+        help="a video file, an image, a folder of frames, or a folder of such videos and folders",
     )
     parser.add_argument("--davis", type=Path, metavar="ROOT", help="a DAVIS folder")
     parser.add_argument(
@@ -98,7 +101,10 @@ def chosen_jobs(options: argparse.Namespace, tunes: bool) -> list[Job]:
     if options.source:
         if tunes and not options.mask:
             raise UsageError("fine-tuning needs the first frame's mask: --mask FIRST_MASK.png")
-        return [Job(open_clip(options.source), options.mask)]
+        clips = open_clips(options.source)
+        if options.mask and len(clips) != 1:
+            raise UsageError(f"--mask is of one clip; {options.source} has {len(clips)}")
+        return [Job(clip, options.mask) for clip in clips]
     davis = Davis(options.davis or BUNDLED_CLIPS)
     names = davis.chosen_names(options.sequence or "all")
     if options.mask and len(names) != 1:

@@ -6,9 +6,9 @@ import itertools
 import json
 import resource
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from segflow.inference.segmenter import FrameResult, VideoSegmenter
 from segflow.inference.truth import Scorer
 from segflow.readers import Clip, Frame
 from segflow.readers.image import read_mask
+
+if TYPE_CHECKING:
+    from caffe import Processes
 
 SCORES = ("J_mean", "F_mean", "EPE")
 
@@ -103,6 +106,27 @@ class Demo:
             "clips": self.clips,
             "overall": overall,
         }
+
+    def gather(self, processes: Processes, names: Sequence[str]) -> None:
+        """What the other processes have found out goes to rank 0, in the order of `names`.
+
+        The folder of results must be one that all of them see.
+        """
+        if not processes.is_root:
+            self.output.mkdir(parents=True, exist_ok=True)
+            own = self._part_of(processes.rank)
+            own.write_text(json.dumps(self.clips), encoding="utf-8")
+        processes.barrier()
+        if not processes.is_root:
+            return
+        for rank in range(1, processes.size):
+            part = self._part_of(rank)
+            self.clips.update(json.loads(part.read_text(encoding="utf-8")))
+            part.unlink()
+        self.clips = {name: self.clips[name] for name in names}
+
+    def _part_of(self, rank: int) -> Path:
+        return self.output / f".summary.{rank}.json"
 
     def write_summary(self) -> Path:
         path = self.output / "summary.json"

@@ -13,6 +13,11 @@ import numpy as np
 from segflow.errors import DataError, MissingDataError
 from segflow.readers.clip import Clip, Frame
 
+#: by which a folder's videos are known
+VIDEO_SUFFIXES = frozenset(
+    ".3gp .avi .flv .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .webm .wmv".split()
+)
+
 
 class VideoClip(Clip):
     """A video file; frames are named 00000, 00001, ... and decoded one by one.

@@ -36,7 +36,20 @@ class SampleFeed:
         self.layer = layer
         self.shapes = shapes
         self.identity = _plain(identity)
-        self._ahead = Prefetcher(make, start=start, depth=prefetch, workers=workers)
+        self._make, self._start = make, start
+        self._rank, self._processes = 0, 1
+        self._ahead = Prefetcher(self._own_item, start=start, depth=prefetch, workers=workers)
+
+    def share(self, rank: int, processes: int) -> None:
+        """Take every `processes`-th item, beginning with number `rank`: N processes see in one
+        pass what one process with N times the batch would see. Before the first item."""
+        self._rank, self._processes = rank, processes
+        if processes > 1:
+            self.identity["processes"] = processes
+
+    def _own_item(self, index: int) -> Arrays:
+        """Item number `index` of this process."""
+        return self._make(self._start + (index - self._start) * self._processes + self._rank)
 
     def check(self, bottom: Sequence[Any], top: Sequence[Any]) -> None:
         """Raises UsageError where the layer's bottoms and tops are not those that it has."""
@@ -72,7 +85,8 @@ class SampleFeed:
         if _plain(state.get("identity")) != self.identity:
             raise DataError(
                 f"{self.layer}: the state is of {state.get('identity')}, this layer has "
-                f"{self.identity}; resume with the same data, seed and batch size"
+                f"{self.identity}; resume with the same data, seed and batch size, in as many "
+                "processes"
             )
         self._ahead.set_state(state)
 

@@ -7,19 +7,23 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from segflow import cli, engine
+from segflow import cli, engine, processes
 from segflow.errors import MissingDataError, UsageError
 from segflow.readers.davis import Davis
 from segflow.readers.flow_sets import open_flow_set
 from segflow.training.held_out import EvalChoice, open_held_out
 from segflow.training.networks import ROOT, find_net
-from segflow.training.progress import Display, open_display
+from segflow.training.progress import Display, NoDisplay, open_display
 from segflow.training.recipe import MODES, Recipe, absolute, make_plan
 from segflow.training.start_weights import SURGERY
 from segflow.training.state import STATE_FILE, TrainingState
 from segflow.training.stopping import StopRequests
 from segflow.training.trainer import Intervals, Trainer
+
+if TYPE_CHECKING:
+    from caffe import Processes
 
 #: options that make the recipe, by their names in it
 _RECIPE_OPTIONS = (
@@ -177,18 +181,27 @@ def make_parser(description: str | None = None) -> cli.Parser:
 
 
 def train(options: argparse.Namespace) -> int:
+    group = processes.join()
     if options.gpu is not None:
-        engine.start_engine(options.gpu)
-    display = open_display()
+        engine.start_engine(processes.own_gpu(options.gpu))
+    group.train_together()
+    display = open_display() if group.is_root else NoDisplay()
+    if group.size > 1:
+        display.say(f"{group.size} processes train together")
     try:
         with StopRequests(options.time_budget) as stop:
-            trainer = make_trainer(options, display, stop)
+            trainer = make_trainer(options, display, stop, group)
             return 0 if trainer.run() or "budget" in (stop.reason or "") else cli.INTERRUPTED
     finally:
         display.close()
 
 
-def make_trainer(options: argparse.Namespace, display: Display, stop: StopRequests) -> Trainer:
+def make_trainer(
+    options: argparse.Namespace,
+    display: Display,
+    stop: StopRequests,
+    group: Processes | None = None,
+) -> Trainer:
     """The training that the options ask for: a new one, or one that is resumed."""
     output = options.output or ROOT / "snapshots" / Path(options.net or "segflow_lite").name
     output = output.absolute()
@@ -207,7 +220,7 @@ def make_trainer(options: argparse.Namespace, display: Display, stop: StopReques
     held_out = open_held_out(_eval_choice(options, state.recipe))
     output.mkdir(parents=True, exist_ok=True)
     intervals = Intervals(options.eval_every, options.snapshot_every)
-    return Trainer(state, folder, output, held_out, intervals, display, stop)
+    return Trainer(state, folder, output, held_out, intervals, display, stop, group)
 
 
 def _given(options: argparse.Namespace) -> dict:

@@ -94,6 +94,19 @@ class PlainDisplay:
         pass
 
 
+class NoDisplay:
+    """Of the processes of a training other than the first."""
+
+    def say(self, text: str) -> None:
+        pass
+
+    def iteration(self, report: IterationReport) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
 class RichDisplay:
     """A bar for the stage, figures below it, and what is said above."""
 

@@ -37,6 +37,14 @@ class StageFiles:
     snapshot_prefix: Path
 
 
+def stage_files(output: Path, stage: Stage) -> StageFiles:
+    """Where the files of a stage are."""
+    target, stem = output / "stages", stage.file_stem
+    return StageFiles(
+        target / f"{stem}_solver.prototxt", target / f"{stem}.prototxt", output / "snapshots" / stem
+    )
+
+
 def write_stage_files(
     recipe: Recipe,
     folder: NetFolder,
@@ -45,15 +53,9 @@ def write_stage_files(
     say: Callable[[str], None] = lambda text: None,
 ) -> StageFiles:
     """Write net and solver of a stage into output/stages."""
-    target = output / "stages"
-    target.mkdir(parents=True, exist_ok=True)
-    snapshots = output / "snapshots"
-    snapshots.mkdir(exist_ok=True)
-    files = StageFiles(
-        target / f"{stage.file_stem}_solver.prototxt",
-        target / f"{stage.file_stem}.prototxt",
-        snapshots / stage.file_stem,
-    )
+    files = stage_files(output, stage)
+    for folder_needed in (files.net.parent, files.snapshot_prefix.parent):
+        folder_needed.mkdir(parents=True, exist_ok=True)
     net = read_net(folder.net_file(stage.kind))
     set_data(net, recipe, stage, say)
     if not net.keep:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,17 +17,24 @@ from segflow.training.recipe import Stage
 from segflow.training.stage_files import StageFiles
 from segflow.training.start_weights import not_finite, shortened
 
+if TYPE_CHECKING:
+    from caffe import Processes
+
 
 class TrainingError(SegflowError, RuntimeError):
     """A training cannot go on: a loss or a weight is not a number."""
 
 
 class StageRun:
-    """Solver and net of a stage, built from its files."""
+    """Solver and net of a stage, built from its files.
 
-    def __init__(self, stage: Stage, files: StageFiles):
+    processes: those that train together; each makes the same calls.
+    """
+
+    def __init__(self, stage: Stage, files: StageFiles, processes: Processes | None = None):
         import caffe
 
+        self.processes = processes or caffe.Processes()
         self.stage = stage
         self.files = files
         self.definition = read_net(files.net)
@@ -62,7 +69,7 @@ class StageRun:
                 raise TrainingError(self._told_of(error)) from error
             raise
         seconds = time.monotonic() - start
-        outputs = self._outputs()
+        outputs = self._mean_outputs()
         mask, flow = self._branch_losses(outputs)
         report = IterationReport(
             self.stage,
@@ -81,6 +88,14 @@ class StageRun:
         names = [*self._loss_weights, *self.net.outputs]
         blobs = {name: self.net.blobs[name] for name in dict.fromkeys(names)}
         return {name: float(b.data.reshape(-1)[0]) for name, b in blobs.items() if b.count == 1}
+
+    def _mean_outputs(self) -> dict[str, float]:
+        """The outputs' means over the processes."""
+        outputs = self._outputs()
+        if self.processes.size == 1:
+            return outputs
+        sums = self.processes.sum(list(outputs.values()))
+        return {n: value / self.processes.size for n, value in zip(outputs, sums, strict=True)}
 
     def _branch_losses(self, outputs: dict[str, float]) -> tuple[float | None, float | None]:
         """Weighted losses of the mask and the flow branch, None for a branch without."""
@@ -108,7 +123,8 @@ class StageRun:
         return f"{self.stage.title}: {error}{batch}; {where}"
 
     def snapshot(self) -> Path:
-        """Write weights and solver state. Raises TrainingError where a weight is not finite."""
+        """Write weights and solver state (rank 0 does); raises TrainingError where a weight is
+        not finite."""
         if broken := not_finite(self.net):
             raise TrainingError(
                 f"{self.stage.title}, iteration {self.iteration}: the weights of "

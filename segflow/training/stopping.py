@@ -6,6 +6,10 @@ import signal
 import threading
 import time
 from types import FrameType, TracebackType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from caffe import Processes
 
 
 class StopRequests:
@@ -51,6 +55,22 @@ class StopRequests:
         if self._budget is not None and self.reason is None:
             if self.seconds + needed_seconds > self._budget:
                 self.reason = f"the time budget of {self._budget:g} s is used up"
+
+    def agree(self, processes: Processes) -> bool:
+        """Whether the training ends: what one process was asked for, all of them do. Every
+        process asks in the same iteration."""
+        if processes.size == 1:
+            return self.asked()
+        of_budget = self.reason is not None and "budget" in self.reason
+        budgets, others, snapshots = processes.sum(
+            [of_budget, self.reason is not None and not of_budget, self._snapshot]
+        )
+        self._snapshot = snapshots > 0
+        if others and (self.reason is None or of_budget):
+            self.reason = "another process was asked to end"
+        elif budgets and self.reason is None:
+            self.reason = "the time budget of another process is used up"
+        return bool(others or budgets)
 
     def take_snapshot_request(self) -> bool:
         """Whether a hang-up asked for a snapshot since the last call."""

@@ -5,21 +5,25 @@ from __future__ import annotations
 import math
 import shutil
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from segflow.training.held_out import HeldOut, Scores, open_pass
 from segflow.training.metrics_log import MetricsLog
 from segflow.training.networks import NetFolder
 from segflow.training.pictures import draw_curves, draw_predictions
-from segflow.training.progress import Display, clock, memory_mb
+from segflow.training.progress import Display, IterationReport, clock, memory_mb
 from segflow.training.recipe import Stage, make_plan
-from segflow.training.stage_files import let_layers_be_found, write_stage_files
+from segflow.training.stage_files import let_layers_be_found, stage_files, write_stage_files
 from segflow.training.stage_run import StageRun
 from segflow.training.start_weights import load_weights, upsampling_surgery, what_learns
 from segflow.training.state import TrainingState, prune_snapshots
 from segflow.training.stopping import StopRequests
+
+if TYPE_CHECKING:
+    from caffe import Processes
 
 METRICS_FILE = "metrics.jsonl"
 CURVES_FILE = "curves.png"
@@ -39,6 +43,8 @@ class Trainer:
 
     output: the folder of all that is written; NAME.caffemodel in it are the averaged weights of
     the last evaluation, best.caffemodel those with the best held-out score.
+    processes: those that train together, each with the same arguments; rank 0 evaluates and writes,
+    and the others wait for it.
     """
 
     def __init__(
@@ -50,7 +56,11 @@ class Trainer:
         intervals: Intervals,
         display: Display,
         stop: StopRequests,
+        processes: Processes | None = None,
     ):
+        import caffe
+
+        self.processes = processes or caffe.Processes()
         self.state, self.folder, self.output = state, folder, output
         self.held_out, self.intervals = held_out, intervals
         self.display, self.stop = display, stop
@@ -72,9 +82,8 @@ class Trainer:
             mark = "done" if stage.index < self.state.stage else f"{stage.iterations} iterations"
             say(f"stage {stage.index + 1} of {len(self.plan)}: {stage.title} ({mark})")
         say(f"held out: {self.held_out.description}")
-        with MetricsLog(
-            self.output / METRICS_FILE, self.state.stage, self.state.iteration
-        ) as metrics:
+        self.processes.barrier()  # all have read where the training stands
+        with self._open_metrics() as metrics:
             for stage in self.plan[self.state.stage :]:
                 if not self._run_stage(stage, metrics):
                     say(
@@ -87,47 +96,43 @@ class Trainer:
         say(f"done in {clock(self.state.seconds)}: {self.weights_file}")
         return True
 
-    def _run_stage(self, stage: Stage, metrics: MetricsLog) -> bool:
+    def _open_metrics(self) -> AbstractContextManager[MetricsLog | None]:
+        if not self.processes.is_root:
+            return nullcontext()
+        return MetricsLog(self.output / METRICS_FILE, self.state.stage, self.state.iteration)
+
+    def _run_stage(self, stage: Stage, metrics: MetricsLog | None) -> bool:
         self.display.say(f"--- {stage.title}: {stage.iterations} iterations")
         run = self._start(stage)
         while run.iteration < stage.iterations:
             report, outputs = run.step()
             self.display.iteration(report)
-            metrics.write(
-                {
-                    **_place(stage, run.iteration),
-                    "loss": report.loss,
-                    "losses": outputs,
-                    "mask_loss": report.mask_loss,
-                    "flow_loss": report.flow_loss,
-                    "lr": report.lr,
-                    "seconds": round(report.seconds, 4),
-                    "data_seconds": round(report.data_seconds, 4),
-                    "memory_mb": round(memory_mb()),
-                }
-            )
+            if metrics is not None:
+                metrics.write(_iteration_record(report, outputs))
             if run.iteration >= stage.iterations:
                 break
             self.stop.check_budget(1.5 * report.seconds + self._evaluation_seconds)
-            if self.stop.asked():
+            if self.stop.agree(self.processes):
                 break
             if _is_due(run.iteration, self.intervals.evaluate):
                 self._evaluate(run, metrics)
             if _is_due(run.iteration, self.intervals.snapshot) or self.stop.take_snapshot_request():
                 self._snapshot(run)
         finished = run.iteration >= stage.iterations
+        ends = self.stop.agree(self.processes)
         # First of all what was trained is made safe; then there is time to look at it.
         self._snapshot(run)
-        if self.stop.reason is None or "budget" in self.stop.reason:
-            self._evaluate(run, metrics)
+        self._evaluate(run, metrics)
         if finished:
             self._finish(run)
-        return finished and (not self.stop.asked() or stage == self.plan[-1])
+        return finished and (not ends or stage == self.plan[-1])
 
     def _start(self, stage: Stage) -> StageRun:
         say, recipe = self.display.say, self.state.recipe
-        files = write_stage_files(recipe, self.folder, stage, self.output, say)
-        run = StageRun(stage, files)
+        if self.processes.is_root:
+            write_stage_files(recipe, self.folder, stage, self.output, say)
+        self.processes.barrier()
+        run = StageRun(stage, stage_files(self.output, stage), self.processes)
         carried = [self.output / name for name in self.state.carried.values()]
         load_weights(self._passes.net, [*recipe.weights, *carried])
         if self.state.solverstate:
@@ -152,13 +157,21 @@ class Trainer:
         self.state.stage, self.state.iteration = run.stage.index, run.iteration
         self.state.solverstate = str(path.relative_to(self.output.absolute()))
         self._write_state()
-        prune_snapshots(run.files.snapshot_prefix, KEPT_SNAPSHOTS, path.name)
+        if self.processes.is_root:
+            prune_snapshots(run.files.snapshot_prefix, KEPT_SNAPSHOTS, path.name)
 
     def _write_state(self) -> None:
+        if not self.processes.is_root:
+            return
         self.state.seconds = self._seconds_before + self.stop.seconds
         self.state.write(self.output)
 
-    def _evaluate(self, run: StageRun, metrics: MetricsLog) -> None:
+    def _evaluate(self, run: StageRun, metrics: MetricsLog | None) -> None:
+        if metrics is not None and not self._in_a_hurry():
+            self._evaluate_here(run, metrics)
+        self.processes.barrier()
+
+    def _evaluate_here(self, run: StageRun, metrics: MetricsLog) -> None:
         start = time.monotonic()
         with run.averaged():
             scores = self.held_out.score(self._passes, lambda: self._in_a_hurry())
@@ -199,17 +212,19 @@ class Trainer:
         """Carry the stage's averaged weights on, and let the state name the next stage."""
         stage = run.stage
         weights = self.output / "weights" / f"{stage.file_stem}.caffemodel"
-        weights.parent.mkdir(exist_ok=True)
-        with run.averaged():
-            save_atomically(run.net, weights)
+        if self.processes.is_root:
+            weights.parent.mkdir(exist_ok=True)
+            with run.averaged():
+                save_atomically(run.net, weights)
         old = self.state.carried.pop(stage.kind, None)
         self.state.carried[stage.kind] = str(weights.relative_to(self.output))
         self.state.stage, self.state.iteration = stage.index + 1, 0
         self.state.solverstate = None
         self._write_state()
-        if old and old != self.state.carried[stage.kind]:
-            (self.output / old).unlink(missing_ok=True)
-        prune_snapshots(run.files.snapshot_prefix, 1)
+        if self.processes.is_root:
+            if old and old != self.state.carried[stage.kind]:
+                (self.output / old).unlink(missing_ok=True)
+            prune_snapshots(run.files.snapshot_prefix, 1)
         self.display.say(
             f"{stage.title} ends: its {stage.iterations} iterations are done; {weights.name} saved"
         )
@@ -223,6 +238,20 @@ def save_atomically(net: Any, path: Path) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _iteration_record(report: IterationReport, outputs: dict[str, float]) -> dict[str, Any]:
+    return {
+        **_place(report.stage, report.iteration),
+        "loss": report.loss,
+        "losses": outputs,
+        "mask_loss": report.mask_loss,
+        "flow_loss": report.flow_loss,
+        "lr": report.lr,
+        "seconds": round(report.seconds, 4),
+        "data_seconds": round(report.data_seconds, 4),
+        "memory_mb": round(memory_mb()),
+    }
 
 
 def _place(stage: Stage, iteration: int) -> dict[str, Any]:

@@ -45,12 +45,14 @@ LEVEL_OF_HEADER = {
     "sgd_solvers.hpp": "solvers",
     "update_rules.hpp": "solvers",
     "parallel.hpp": "solvers",
+    "parallel/gradient_reducer.hpp": "solvers",
     "util/signal_handler.h": "solvers",
     "caffe.hpp": "programs",
 }
 LEVEL_OF_FOLDER = {
     "util": "util",
     "device": "util",
+    "parallel": "util",
     "proto": "util",
     "memory": "memory",
     "backend": "backend",

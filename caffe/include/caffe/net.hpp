@@ -2,6 +2,7 @@
 #ifndef CAFFE_NET_HPP_
 #define CAFFE_NET_HPP_
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -144,6 +145,14 @@ class Net {
   const vector<Callback*>& after_backward() const { return after_backward_; }
   void add_after_backward(Callback* value) { after_backward_.push_back(value); }
 
+  /// Called in backward when a layer, or the layers of a fused group, are done, with the
+  /// lowest of their numbers: the gradients of it and all above are complete. Unlike a
+  /// callback it leaves groups fused. Passes that are recorded or replayed on a device do
+  /// not call it.
+  void set_backward_progress(std::function<void(int)> function) {
+    backward_progress_ = std::move(function);
+  }
+
   /// The flow forks' number of the pass, which writers put into file names: the solver
   /// sets the iteration, in test nets the number of the batch. Where nobody set it, it is
   /// the number of forward passes from the first layer on that went before this one.
@@ -245,6 +254,7 @@ class Net {
   vector<Callback*> after_forward_;
   vector<Callback*> before_backward_;
   vector<Callback*> after_backward_;
+  std::function<void(int)> backward_progress_;
 
   DISABLE_COPY_AND_ASSIGN(Net);
 };

@@ -23,12 +23,19 @@ enum Enum {
 
 typedef std::function<SolverAction::Enum()> ActionCallback;
 
+template <typename Dtype>
+class GradientReducer;
+
 /// differs: a loss that is not finite ends the run with an error that names the iteration
 /// and the first blob that is not finite; snapshots appear under their names complete or
 /// not at all; beside the `.solverstate` that every Caffe reads stands a
 /// `.solverstate.side` with what it does not hold (random state, positions of data
 /// layers, smoothed loss, averaged weights), so a resumed run equals an uninterrupted one
 /// bit for bit.
+///
+/// Under `mpirun -n N` (parallel/communicator.hpp, train_together) N solvers train as one
+/// at N times the batch: every process makes the same calls; rank 0 tests, displays and
+/// writes, and an action that any of them is asked for is done by all.
 template <typename Dtype>
 class Solver {
  public:
@@ -48,7 +55,8 @@ class Solver {
   /// Goes on from a solver state. After an error everything is as it was before. The
   /// weights are looked for where the state says, then in the state's own folder.
   void Restore(const char* resume_file);
-  /// Writes model and state; the files appear complete or not at all.
+  /// Writes model and state; the files appear complete or not at all. Processes that
+  /// train together all call it, and rank 0 writes.
   void Snapshot();
 
   const SolverParameter& param() const { return param_; }
@@ -102,6 +110,15 @@ class Solver {
   /// Once, when training starts (blocked_gradients.cpp).
   void WarnOfBlockedGradients();
 
+  // Several processes (solver_processes.cpp); nothing happens where there is one.
+  void JoinOthers();
+  void SendWeights();
+  Dtype MeanOverProcesses(Dtype loss) const;
+  bool AsRootSays(bool value) const;
+  SolverAction::Enum AgreedAction();
+  string RandomStates() const;
+  void RestoreRandomState(const string& path, const string& states) const;
+
   SolverParameter param_;
   int iter_ = 0;
   int current_step_ = 0;
@@ -118,6 +135,10 @@ class Solver {
   bool gradients_checked_ = false;
   Timer iteration_timer_;
   float iterations_last_ = 0;
+  shared_ptr<GradientReducer<Dtype>> reducer_;  ///< null: this process trains alone
+  bool weights_sent_ = false;
+  SolverAction::Enum pending_action_ = SolverAction::NONE;  ///< asked for during a test
+  string random_states_;  ///< of all processes, for the snapshot that is being written
 
   DISABLE_COPY_AND_ASSIGN(Solver);
 };

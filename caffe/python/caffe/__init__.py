@@ -57,6 +57,7 @@ from ._caffe import (
     tf32_allowed,
 )
 from .net_spec import NetSpec, layers, params, to_proto
+from .processes import Processes
 from .proto.caffe_pb2 import TEST, TRAIN
 
 __version__ = "1.0.0"
@@ -66,8 +67,8 @@ from .detector import Detector  # noqa: E402
 
 __all__ = [
     "NCCL", "TEST", "TRAIN", "AdaDeltaSolver", "AdaGradSolver", "AdamSolver", "Blob", "Classifier",
-    "Detector", "Error", "Layer", "NesterovSolver", "Net", "NetSpec", "RMSPropSolver", "SGDSolver",
-    "Solver", "Timer", "allow_tf32", "device_count", "device_memory", "device_name",
+    "Detector", "Error", "Layer", "NesterovSolver", "Net", "NetSpec", "Processes", "RMSPropSolver",
+    "SGDSolver", "Solver", "Timer", "allow_tf32", "device_count", "device_memory", "device_name",
     "empty_device_cache", "get_solver", "has_nccl", "init_log", "io", "layer_type_list", "layers",
     "log", "net_spec", "params", "pycaffe", "read_net", "set_device", "set_logging_disabled",
     "set_mode_cpu", "set_mode_gpu", "set_multiprocess", "set_random_seed", "set_solver_count",

@@ -147,5 +147,6 @@ PYBIND11_MODULE(_caffe, module) {
   caffe::python::BindNet(module);
   caffe::python::BindSolver(module);
   caffe::python::BindSettings(module);
+  caffe::python::BindProcesses(module);
   caffe::python::InstallInterruptCheck();
 }

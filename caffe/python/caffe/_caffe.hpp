@@ -36,6 +36,7 @@ void BindLayer(py::module_& module);
 void BindNet(py::module_& module);
 void BindSolver(py::module_& module);
 void BindSettings(py::module_& module);
+void BindProcesses(py::module_& module);
 
 /// A file name from str, bytes or os.PathLike.
 string FileName(const py::object& path);

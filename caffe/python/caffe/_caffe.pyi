@@ -50,7 +50,9 @@ __all__: list[str] = [
     "StringVec",
     "Timer",
     "UnknownNameError",
+    "abort_processes",
     "allow_tf32",
+    "broadcast_from_root",
     "device_count",
     "device_memory",
     "device_name",
@@ -58,8 +60,11 @@ __all__: list[str] = [
     "get_solver",
     "has_nccl",
     "init_log",
+    "join_processes",
     "layer_type_list",
+    "leave_processes",
     "log",
+    "processes_barrier",
     "read_net",
     "set_device",
     "set_logging_disabled",
@@ -71,8 +76,10 @@ __all__: list[str] = [
     "set_solver_rank",
     "solver_count",
     "solver_rank",
+    "sum_over_processes",
     "synchronize",
     "tf32_allowed",
+    "train_together",
 ]
 
 class Blob:
@@ -580,10 +587,22 @@ class NCCL:
     """
     def __init__(self, solver: typing.Any, uid: typing.Any) -> None: ...
 
+def abort_processes(status: typing.SupportsInt | typing.SupportsIndex) -> None:
+    """
+    Ends all processes with this exit status.
+    """
+
 def allow_tf32(allowed: bool = True) -> None:
     """
     Lets products on the GPU round their factors to TF32 (10 bits of mantissa): faster,
     errors of about 1e-3. Off by default; CAFFE_TF32=1 in the environment turns it on.
+    """
+
+def broadcast_from_root(
+    values: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+) -> list[float]:
+    """
+    The numbers that rank 0 has; all give as many.
     """
 
 def device_count() -> int:
@@ -618,14 +637,29 @@ def init_log(level: typing.SupportsInt | typing.SupportsIndex = 0, to_stderr: bo
     Sets the lowest level that is logged: 0 info, 1 warnings, 2 errors.
     """
 
+def join_processes() -> tuple:
+    """
+    Joins the processes of `mpirun -n N`: (rank, size, rank on this machine).
+    """
+
 def layer_type_list() -> list[str]:
     """
     The names of all layer types, sorted.
     """
 
+def leave_processes() -> None:
+    """
+    The orderly end; waits for the others.
+    """
+
 def log(s: str) -> None:
     """
     Writes a line at level info.
+    """
+
+def processes_barrier() -> None:
+    """
+    Returns when every process has come here.
     """
 
 def read_net(filename: typing.Any) -> bytes:
@@ -659,6 +693,13 @@ def set_solver_count(count: typing.SupportsInt | typing.SupportsIndex) -> None: 
 def set_solver_rank(rank: typing.SupportsInt | typing.SupportsIndex) -> None: ...
 def solver_count() -> int: ...
 def solver_rank() -> int: ...
+def sum_over_processes(
+    values: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+) -> list[float]:
+    """
+    The sums over all processes of their numbers, one by one.
+    """
+
 def synchronize() -> None:
     """
     Waits until the GPU has done what the calling thread asked for.
@@ -667,4 +708,9 @@ def synchronize() -> None:
 def tf32_allowed() -> bool:
     """
     Whether they may.
+    """
+
+def train_together() -> None:
+    """
+    Makes solvers that this thread builds train with those of the other processes.
     """

@@ -174,6 +174,7 @@ void Net<Dtype>::BackwardFromTo(int start, int end) {
     const int next = plan_->RunGroupBackward(i, end);
     if (next < i) {
       i = next + 1;
+      if (backward_progress_ && !device::is_recording()) backward_progress_(i);
       continue;
     }
     for (Callback* callback : before_backward_) callback->run(i);
@@ -196,6 +197,7 @@ void Net<Dtype>::BackwardFromTo(int start, int end) {
       plan_->AfterBackward(i);
     }
     for (Callback* callback : after_backward_) callback->run(i);
+    if (backward_progress_ && !device::is_recording()) backward_progress_(i);
   }
   if (Caffe::mode() == Caffe::CPU || device::is_recording()) return;
   for (const auto& param : params_) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "caffe/parallel/gradient_reducer.hpp"
 #include "caffe/util/format.hpp"
 #include "caffe/util/io.hpp"
 #include "caffe/util/upgrade_proto.hpp"
@@ -166,7 +167,9 @@ void Solver<Dtype>::Step(int iters) {
   }
   resumed_ = false;
   requested_early_exit_ = false;
-  WarnOfBlockedGradients();
+  JoinOthers();
+  SendWeights();
+  if (Caffe::root_solver()) WarnOfBlockedGradients();
   iteration_timer_.Start();
   iterations_last_ = iter_;
   while (iter_ < stop_iter) {
@@ -174,6 +177,7 @@ void Solver<Dtype>::Step(int iters) {
     if (param_.test_interval() > 0 && iter_ % param_.test_interval() == 0 &&
         (iter_ > 0 || param_.test_initialization())) {
       if (Caffe::root_solver()) TestAll();
+      requested_early_exit_ = AsRootSays(requested_early_exit_);
       if (requested_early_exit_) break;
     }
     for (Callback* callback : callbacks_) callback->on_start();
@@ -181,9 +185,14 @@ void Solver<Dtype>::Step(int iters) {
     net_->set_debug_info(display && param_.debug_info());
     net_->set_iter(iter_);
     Dtype loss = 0;
-    for (int i = 0; i < param_.iter_size(); ++i) loss += net_->ForwardBackward();
+    for (int i = 0; i < param_.iter_size(); ++i) {
+      if (reducer_ && i + 1 == param_.iter_size()) reducer_->Begin();
+      loss += net_->ForwardBackward();
+    }
     loss /= param_.iter_size();
     CheckLossIsFinite(loss);
+    if (reducer_) reducer_->Finish();
+    loss = MeanOverProcesses(loss);
     UpdateSmoothedLoss(loss, window_start_, average_loss);
     if (display) {
       const float lapse = iteration_timer_.Seconds();
@@ -198,8 +207,9 @@ void Solver<Dtype>::Step(int iters) {
     for (Callback* callback : callbacks_) callback->on_gradients_ready();
     ApplyUpdate();
     UpdateAverage();
-    const SolverAction::Enum request = GetRequestedAction();
-    if ((param_.snapshot() && iter_ % param_.snapshot() == 0 && Caffe::root_solver()) ||
+    const SolverAction::Enum request = AgreedAction();
+    if ((param_.snapshot() && iter_ % param_.snapshot() == 0 &&
+         (Caffe::root_solver() || reducer_)) ||
         request == SolverAction::SNAPSHOT) {
       Snapshot();
     }
@@ -212,7 +222,8 @@ void Solver<Dtype>::Step(int iters) {
 
 template <typename Dtype>
 void Solver<Dtype>::Solve(const char* resume_file) {
-  CHECK(Caffe::root_solver()) << "only the root solver solves";
+  JoinOthers();
+  CHECK(Caffe::root_solver() || reducer_) << "only the root solver solves";
   LOG(INFO) << "Solving " << net_->name();
   LOG(INFO) << "Learning Rate Policy: " << param_.lr_policy();
   requested_early_exit_ = false;
@@ -236,7 +247,10 @@ void Solver<Dtype>::Solve(const char* resume_file) {
     UpdateSmoothedLoss(loss, window_start_, param_.average_loss());
     LOG(INFO) << "Iteration " << iter_ << ", loss = " << smoothed_loss_;
   }
-  if (param_.test_interval() && iter_ % param_.test_interval() == 0) TestAll();
+  if (Caffe::root_solver() && param_.test_interval() &&
+      iter_ % param_.test_interval() == 0) {
+    TestAll();
+  }
   LOG(INFO) << "Optimization Done.";
 }
 
@@ -353,7 +367,11 @@ void Solver<Dtype>::Test(const int test_net_id) {
   for (int i = 0; i < iterations; ++i) {
     SolverAction::Enum request = GetRequestedAction();
     while (request == SolverAction::SNAPSHOT) {
-      Snapshot();
+      if (reducer_) {  // the others are not here: after the next update
+        pending_action_ = request;
+      } else {
+        Snapshot();
+      }
       request = GetRequestedAction();
     }
     if (request == SolverAction::STOP) requested_early_exit_ = true;

@@ -3,14 +3,12 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <sstream>
 
 #include "caffe/solver.hpp"
 #include "caffe/util/atomic_file.hpp"
 #include "caffe/util/caffemodel_writer.hpp"
 #include "caffe/util/format.hpp"
 #include "caffe/util/io.hpp"
-#include "caffe/util/rng.hpp"
 #include "run_update.hpp"
 
 namespace caffe {
@@ -74,7 +72,10 @@ void Solver<Dtype>::CheckSnapshotWritePermissions() {
 
 template <typename Dtype>
 void Solver<Dtype>::Snapshot() {
-  CHECK(Caffe::root_solver()) << "only the root solver writes snapshots";
+  JoinOthers();
+  CHECK(Caffe::root_solver() || reducer_) << "only the root solver writes snapshots";
+  random_states_ = RandomStates();
+  if (!Caffe::root_solver()) return;
   const string model = param_.snapshot_format() == SolverParameter_SnapshotFormat_HDF5
                            ? SnapshotToHDF5()
                            : SnapshotToBinaryProto();
@@ -107,9 +108,7 @@ template <typename Dtype>
 void Solver<Dtype>::SnapshotSideState(const string& state_filename) {
   SolverSideState side;
   side.set_iter(iter_);
-  std::ostringstream random;
-  random << *caffe_rng();
-  side.set_random_state(random.str());
+  side.set_random_state(random_states_);
   for (const Dtype loss : losses_) side.add_losses(loss);
   side.set_smoothed_loss(smoothed_loss_);
   side.set_window_start(window_start_);
@@ -136,8 +135,7 @@ void Solver<Dtype>::RestoreSideState(const string& path, const SolverSideState* 
     return;
   }
   const SolverSideState& side = *stored;
-  std::istringstream random(side.random_state());
-  random >> *caffe_rng();
+  RestoreRandomState(path, side.random_state());
   losses_.assign(side.losses().begin(), side.losses().end());
   smoothed_loss_ = static_cast<Dtype>(side.smoothed_loss());
   window_start_ = side.window_start();
