@@ -21,6 +21,7 @@ LEVEL_OF_HEADER = {
     "device/convolution.hpp": "backend",
     "device/convolution_ops.hpp": "backend",
     "device/gemm_convolution.hpp": "backend",
+    "device/narrow_convolution.hpp": "backend",
     "device/cudnn/cudnn_convolution.hpp": "backend",
     "device/no_cudnn/cudnn_convolution.hpp": "backend",
     "blob.hpp": "memory",
