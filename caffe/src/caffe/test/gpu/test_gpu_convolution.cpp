@@ -1,4 +1,5 @@
 // Convolution and Deconvolution on the device against the host.
+#include "caffe/device/convolution_ops.hpp"
 #include "gpu_matches_cpu.hpp"
 
 namespace caffe {
@@ -54,6 +55,74 @@ TEST(GpuConvolution, PlainEngine) {
   GpuCheck{Convolution("num_output: 4 kernel_size: 3 pad: 1 engine: CAFFE"),
            {{2, 3, 5, 5}}}
       .Run();
+}
+
+namespace {
+
+ConvShape Plane(int num, int channels, int outputs, int group, int kernel, int stride,
+                int pad, int dilation) {
+  ConvShape shape;
+  shape.num = num;
+  shape.channels = channels;
+  shape.num_output = outputs;
+  shape.group = group;
+  shape.input = {9, 11};
+  shape.kernel = {kernel, kernel};
+  shape.stride = {stride, stride};
+  shape.pad = {pad, pad};
+  shape.dilation = {dilation, dilation};
+  for (const int size : shape.input) {
+    shape.output.push_back((size + 2 * pad - dilation * (kernel - 1) - 1) / stride + 1);
+  }
+  return shape;
+}
+
+/// What one way of an operation writes, from fixed operands.
+vector<float> Written(device::ConvolutionOps<float>* ops, device::ConvOp op, int variant,
+                      const ConvShape& s) {
+  Blob<float> image(vector<int>{s.num, s.channels, s.input[0], s.input[1]});
+  Blob<float> map(vector<int>{s.num, s.num_output, s.output[0], s.output[1]});
+  Blob<float> weights(vector<int>{static_cast<int>(s.weight_count())});
+  fill_uniform(&image, 1);
+  fill_uniform(&map, 2);
+  fill_uniform(&weights, 3);
+  device::ConvOperands<float> operands;
+  operands.image = image.mutable_gpu_data();
+  operands.map = map.mutable_gpu_data();
+  operands.weights = weights.mutable_gpu_data();
+  ops->Run(op, variant, operands);
+  return data_of(op == device::ConvOp::kCorrelate ? map
+                 : op == device::ConvOp::kAdjoint ? image
+                                                  : weights);
+}
+
+}  // namespace
+
+TEST(GpuConvolution, EveryImplementationGivesWhatUnfoldingGives) {
+  SKIP_WITHOUT_DEVICE();
+  const vector<ConvShape> shapes = {
+      Plane(2, 20, 1, 1, 3, 1, 1, 1), Plane(1, 33, 2, 1, 3, 2, 1, 1),
+      Plane(1, 7, 3, 1, 5, 1, 2, 1),  Plane(3, 16, 4, 1, 3, 1, 2, 2),
+      Plane(2, 5, 5, 5, 3, 2, 1, 1),  Plane(1, 6, 6, 6, 3, 1, 2, 2),
+      Plane(1, 8, 12, 2, 3, 1, 1, 1), Plane(2, 8, 16, 1, 1, 1, 0, 1),
+  };
+  for (const ConvShape& shape : shapes) {
+    const auto reference = device::make_gemm_convolution<float>(shape);
+    for (const auto& make : {device::make_depthwise_convolution<float>,
+                             device::make_narrow_convolution<float>,
+                             device::make_cudnn_convolution<float>}) {
+      const auto ops = make(shape);
+      if (!ops) continue;
+      for (const auto op : {device::ConvOp::kCorrelate, device::ConvOp::kAdjoint,
+                            device::ConvOp::kWeightGradient}) {
+        const vector<float> expected = Written(reference.get(), op, 0, shape);
+        for (int variant = 0; variant < ops->variants(op); ++variant) {
+          expect_near(expected, Written(ops.get(), op, variant, shape), 2e-4,
+                      ops->name(op, variant));
+        }
+      }
+    }
+  }
 }
 
 }  // namespace caffe
