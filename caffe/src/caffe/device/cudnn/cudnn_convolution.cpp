@@ -69,10 +69,24 @@ struct Variant {
   std::size_t workspace = 0;
 };
 
+bool is_winograd(cudnnConvolutionFwdAlgo_t algorithm) {
+  return algorithm == CUDNN_CONVOLUTION_FWD_ALGO_WINOGRAD ||
+         algorithm == CUDNN_CONVOLUTION_FWD_ALGO_WINOGRAD_NONFUSED;
+}
+bool is_winograd(cudnnConvolutionBwdDataAlgo_t algorithm) {
+  return algorithm == CUDNN_CONVOLUTION_BWD_DATA_ALGO_WINOGRAD ||
+         algorithm == CUDNN_CONVOLUTION_BWD_DATA_ALGO_WINOGRAD_NONFUSED;
+}
+bool is_winograd(cudnnConvolutionBwdFilterAlgo_t algorithm) {
+  return algorithm == CUDNN_CONVOLUTION_BWD_FILTER_ALGO_WINOGRAD ||
+         algorithm == CUDNN_CONVOLUTION_BWD_FILTER_ALGO_WINOGRAD_NONFUSED;
+}
+
 template <typename Dtype>
 class CudnnConvolution : public ConvolutionOps<Dtype> {
  public:
-  explicit CudnnConvolution(const ConvShape& s) {
+  explicit CudnnConvolution(const ConvShape& s)
+      : is_3x3_(s.kernel[0] == 3 && s.kernel[1] == 3) {
     const auto type = cudnn::dataType<Dtype>::type;
     CUDNN_CHECK(cudnnSetTensor4dDescriptor(image_, CUDNN_TENSOR_NCHW, type, s.num,
                                            s.image_channels(), s.image()[0],
@@ -166,6 +180,8 @@ class CudnnConvolution : public ConvolutionOps<Dtype> {
     if (found.status != CUDNN_STATUS_SUCCESS || found.memory > kMostWorkspace) return;
     if (found.determinism != CUDNN_DETERMINISTIC) return;
     if (math == CUDNN_FMA_MATH && found.mathType == CUDNN_TENSOR_OP_MATH) return;
+    // Winograd's transforms for larger kernels lose three digits of float32 (measured).
+    if (math == CUDNN_FMA_MATH && !is_3x3_ && is_winograd(found.algo)) return;
     for (const Variant& way : *ways) {
       if (way.algorithm == static_cast<int>(found.algo)) return;
     }
@@ -197,6 +213,7 @@ class CudnnConvolution : public ConvolutionOps<Dtype> {
     return ways;
   }
 
+  const bool is_3x3_;
   Tensor image_, map_, bias_;
   Filter weights_;
   Convolution convolution_;
