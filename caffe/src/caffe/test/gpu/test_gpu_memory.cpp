@@ -61,7 +61,10 @@ TEST(GpuMemory, WhatAViewWritesReachesTheDevice) {
   caffe_gpu_scal(3, 2.f, blob.mutable_gpu_data());
   blob.data()->SyncViews();
   EXPECT_EQ(8, view[2]);
+  view[1] = 3;  // after the pass, and gone before the next
   blob.data()->RemoveView();
+  caffe_gpu_asum(3, blob.gpu_data(), &sum);
+  EXPECT_EQ(2 + 3 + 8, sum);
 }
 
 TEST(GpuMemory, ChannelsLastAndBack) {
