@@ -26,7 +26,7 @@ def has_mpi() -> None:
     if "built without MPI" in result.stderr:
         pytest.skip("the engine was built without MPI")
     assert result.returncode == 0, result.stderr
-    assert result.stdout.split() == ["2", "2"]
+    assert sorted(result.stdout.split()) in (["2", "2"], ["22"])  # lines may come interleaved
 
 
 @pytest.fixture
