@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "caffe/backend/affine_chain.hpp"
 #include "caffe/backend/epilogue.hpp"
 #include "caffe/net.hpp"
 #include "caffe/util/arena.hpp"
@@ -17,9 +18,10 @@ namespace caffe {
 /// behind it (BatchNorm, Scale, ReLU, ...) run as one call with folded weights. The blob
 /// they share ends with the value that the unfused layers leave. In a `keep` net a
 /// residual join (Eltwise SUM, ReLU) of a blob that nobody kept joins the call too. In
-/// the TRAIN phase of a `keep` net such chains train folded: with statistics that do not
-/// change, convolution, BatchNorm, Scale and ReLU are one convolution with weights W' =
-/// scale * W, and the gradients of all their parameters follow from those of W' and b'.
+/// the TRAIN phase of a `keep` net such chains train folded (on a GPU, too): with
+/// statistics that do not change, convolution, BatchNorm, Scale and ReLU are one
+/// convolution with weights W' = scale * W, and the gradients of all their parameters
+/// follow from those of W' and b'.
 ///
 /// Memory: in a `keep` net all blobs draw from one arena, and a blob that is neither kept
 /// nor an input nor an output returns its memory after its last reader; in the TRAIN
@@ -54,7 +56,7 @@ class NetPlan {
   struct Group {
     int first = 0, last = 0;
     EpilogueHost<Dtype>* host = nullptr;
-    std::vector<ChannelAffine*> affine;
+    AffineChain affine;
     bool ran_fused = false;  ///< in its last pass
     int join = -1;           ///< the Eltwise layer, or -1
     int addend_blob = -1;    ///< blob id of the join's other input
@@ -68,8 +70,8 @@ class NetPlan {
   bool FusionAllowed() const;
   bool NeedsBackward(const Group& group) const;
   bool AcceptsGroup(const Group& group) const;
+  bool FoldsOnDevice() const;
   void RefreshAffine(Group* group);
-  void PropagateAffine(const Group& group, AffineGradient* gradient) const;
 
   Net<Dtype>* net_;
   std::vector<Group> groups_;

@@ -93,6 +93,9 @@ class SyncedMemory {
   const float* gpu_channels_last(const ChannelsLast& order);
   /// Memory to be overwritten COMPLETELY in that order.
   float* mutable_gpu_channels_last(const ChannelsLast& order);
+  /// Gives the device's other form back if this one holds; whoever asks for that gets it
+  /// anew.
+  void KeepOneForm(bool channels_last);
   /// True if the channels-last form can be read without a reorder.
   bool channels_last_is_current(const ChannelsLast& order) const {
     return last_valid_ && view_count_ == 0 && order_ == order;

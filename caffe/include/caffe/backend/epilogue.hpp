@@ -25,20 +25,30 @@ struct Activation {
   }
 };
 
+/// Channel constants, or their gradients, on the device: two rows of one number a
+/// channel. Null as a map: the identity.
+struct AffineRows {
+  double* scale = nullptr;
+  double* shift = nullptr;
+};
+
 /// top = activation(scale[c] * operator(bottom) + shift[c] + addend).
 template <typename Dtype>
 struct Epilogue {
   std::vector<double> scale, shift;  ///< empty: identity; else one value a channel
-  std::uint64_t version = 0;         ///< changes whenever scale or shift may have changed
+  AffineRows on_device;       ///< GPU mode: the same there, instead of the two vectors
+  std::uint64_t version = 0;  ///< changes whenever scale or shift may have changed; 0:
+                              ///< they may have in every pass
   const Blob<Dtype>* addend = nullptr;  ///< of the top's shape, or null
   Activation activation;
 
-  bool has_affine() const { return !scale.empty(); }
+  bool has_affine() const { return !scale.empty() || on_device.scale != nullptr; }
 };
 
-/// Gradients with respect to an epilogue's channel constants.
+/// Gradients with respect to an epilogue's channel constants: where those are.
 struct AffineGradient {
   std::vector<double> scale, shift;
+  AffineRows on_device;
 };
 
 /// A layer that, as configured, is y[c] = a[c] * x[c] + b[c] with constants from its
@@ -63,7 +73,26 @@ class ChannelAffine {
   virtual void compose_affine_backward(const std::vector<double>& /*scale*/,
                                        const std::vector<double>& /*shift*/,
                                        AffineGradient* /*gradient*/) {}
+
+  /// True if the two calls below are there.
+  virtual bool composes_on_device() const { return false; }
+  /// compose_affine of `before`, which stays, into `after`.
+  virtual void compose_affine_gpu(int /*channels*/, const AffineRows& /*before*/,
+                                  const AffineRows& /*after*/) const {}
+  /// compose_affine_backward with `gradient` changed in place.
+  virtual void compose_affine_backward_gpu(int /*channels*/, const AffineRows& /*before*/,
+                                           const AffineRows& /*gradient*/) {}
 };
+
+#define INSTANTIATE_AFFINE_GPU_FUNCS_OF(Class)                                       \
+  template void Class::compose_affine_gpu(int, const AffineRows&, const AffineRows&) \
+      const;                                                                         \
+  template void Class::compose_affine_backward_gpu(int, const AffineRows&,           \
+                                                   const AffineRows&)
+/// In the .cu of a class template that has them.
+#define INSTANTIATE_AFFINE_GPU_FUNCS(Template)      \
+  INSTANTIATE_AFFINE_GPU_FUNCS_OF(Template<float>); \
+  INSTANTIATE_AFFINE_GPU_FUNCS_OF(Template<double>)
 
 /// A layer that, as configured, is an Activation (ReLU, Clip).
 class ActivationRole {

@@ -8,8 +8,8 @@ namespace caffe {
 namespace device {
 
 /// C (M x N) = alpha op(A) (M x K) op(B) (K x N) + beta C for `batch` triples that lie
-/// stride_a, stride_b, stride_c numbers apart (a stride may be 0 for A or B). Row-major,
-/// densely packed; beta = 0 overwrites C, whatever it holds.
+/// stride_a, stride_b, stride_c numbers apart (a stride may be 0 for A or B). Row-major;
+/// beta = 0 overwrites C, whatever it holds.
 template <typename Dtype>
 struct Gemm {
   bool transpose_a = false, transpose_b = false;
@@ -20,6 +20,17 @@ struct Gemm {
   Dtype* c = nullptr;
   int batch = 1;
   std::int64_t stride_a = 0, stride_b = 0, stride_c = 0;
+  /// Numbers from a row to the next, as the matrices are stored; 0: densely packed.
+  int row_a = 0, row_b = 0, row_c = 0;
+
+  int lda() const { return at_least_one(row_a, transpose_a ? m : k); }
+  int ldb() const { return at_least_one(row_b, transpose_b ? k : n); }
+  int ldc() const { return at_least_one(row_c, n); }
+
+ private:
+  static int at_least_one(int row, int dense) {
+    return row > 0 ? row : dense > 0 ? dense : 1;
+  }
 };
 
 template <typename Dtype>

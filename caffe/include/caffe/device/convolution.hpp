@@ -2,71 +2,77 @@
 #ifndef CAFFE_DEVICE_CONVOLUTION_HPP_
 #define CAFFE_DEVICE_CONVOLUTION_HPP_
 
-#include <map>
+#include <cstdint>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "caffe/backend/epilogue.hpp"
 #include "caffe/blob.hpp"
 #include "caffe/device/convolution_ops.hpp"
+#include "caffe/device/convolution_tail.hpp"
 
 namespace caffe {
 namespace device {
 
-/// What a net asks of a convolution of one shape. Which implementation runs is measured
-/// once a shape and operation in this process (never inside a graph that is recorded);
-/// CAFFE_DETERMINISTIC=1 takes the library's first choice instead, so that two processes
-/// agree bit for bit.
+template <typename Dtype>
+class ConvolutionRunner;
+template <typename Dtype>
+struct ConvCall;
+
+/// What a net asks of a convolution of one shape. Which implementation runs, and in which
+/// order, is measured once a shape and operation in this process (never inside a graph
+/// that is recorded); CAFFE_DETERMINISTIC=1 takes the library's first choice instead, so
+/// that two processes agree bit for bit.
 template <typename Dtype>
 class Convolution {
  public:
-  Convolution(const ConvShape& shape, bool plain);
+  /// `plain`: unfolding and products alone. `fixed_weights`: they seldom change, and the
+  /// device may hold them in one order alone.
+  Convolution(const ConvShape& shape, bool plain, bool fixed_weights);
   ~Convolution();
 
   const ConvShape& shape() const { return shape_; }
   /// For reports: what runs forward ("cuDNN correlate algorithm 1").
-  std::string name() const { return name_; }
+  std::string name() const;
 
   /// top = activation(scale * (weights (*) bottom + bias) + shift + addend); `bias` may
   /// be null.
   void Forward(const Blob<Dtype>& bottom, const Blob<Dtype>& weights,
                const Blob<Dtype>* bias, const Epilogue<Dtype>& epilogue,
                Blob<Dtype>* top);
-  /// bottom.diff from top.diff.
+  /// top.diff times the activation's derivative, which is read from top.data.
+  void BackwardActivation(const Activation& activation, Blob<Dtype>* top) const;
+  /// bottom.diff from top.diff; with the weights that the last Forward folded where the
+  /// epilogue scales.
   void BackwardBottom(const Blob<Dtype>& top, const Blob<Dtype>& weights,
-                      Blob<Dtype>* bottom);
-  /// weights.diff += the gradient.
+                      const Epilogue<Dtype>& epilogue, Blob<Dtype>* bottom);
+  /// gradient += that of the weights, in their shape.
   void AddWeightGradient(const Blob<Dtype>& bottom, const Blob<Dtype>& top,
-                         Blob<Dtype>* weights);
-  /// bias.diff += the sums of top.diff.
-  void AddBiasGradient(const Blob<Dtype>& top, Blob<Dtype>* bias);
+                         Dtype* gradient);
+  /// gradient[o] += the sum of top.diff.
+  void AddBiasGradient(const Blob<Dtype>& top, Dtype* gradient);
+  /// The gradients where Forward folded `map` into the parameters: added to `diffs`
+  /// (null: not wanted); those of scale and shift are written to `affine` (null
+  /// likewise).
+  void AddFoldedGradients(const Blob<Dtype>& bottom, const Blob<Dtype>& top,
+                          const ParameterPointers<const Dtype>& parameters,
+                          const AffineRows& map, const ParameterPointers<Dtype>& diffs,
+                          const AffineRows& affine);
 
   /// The plain operations on one item, for other people's layers.
   void RunPlain(ConvOp op, const ConvOperands<Dtype>& operands);
 
  private:
-  struct Choice {
-    ConvolutionOps<Dtype>* ops = nullptr;
-    int variant = 0;
-    bool fused = false;
-  };
-
-  void Prepare();
-  Choice Choose(ConvOp op, const ConvOperands<Dtype>& operands,
-                const ConvTail<Dtype>& tail);
-  void RunChoice(const Choice& choice, ConvOp op, const ConvOperands<Dtype>& operands,
-                 const ConvTail<Dtype>& tail);
+  /// A call over data (or diff) of a bottom and a top.
+  ConvCall<Dtype> CallOf(ConvOp op, SyncedMemory* bottom, SyncedMemory* top) const;
   void RefreshFolded(const Blob<Dtype>& weights, const Blob<Dtype>* bias,
                      const Epilogue<Dtype>& epilogue);
-  void ApplyTail(const Dtype* bias, const Dtype* addend, const Activation& activation,
-                 Dtype* top) const;
+  void FoldOnDevice(const Blob<Dtype>& weights, const Blob<Dtype>* bias,
+                    const AffineRows& map);
 
   ConvShape shape_;
-  std::vector<std::unique_ptr<ConvolutionOps<Dtype>>> implementations_;
-  std::map<int, Choice> choices_;  ///< by operation and tail
-  bool plain_ = false, tf32_ = false;
-  std::string name_;
+  const bool fixed_weights_;
+  std::unique_ptr<ConvolutionRunner<Dtype>> runner_;
   Blob<Dtype> folded_weights_, folded_bias_;
   std::uint64_t folded_version_ = 0;
 };

@@ -2,6 +2,7 @@
 #ifndef CAFFE_DEVICE_CONVOLUTION_OPS_HPP_
 #define CAFFE_DEVICE_CONVOLUTION_OPS_HPP_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -16,7 +17,10 @@ enum class ConvOp {
   kWeightGradient,  ///< weights += gradient, from image and map
 };
 
-/// The operands of one call; which one is written follows from the operation.
+/// The operands of one call; which one is written follows from the operation. Image and
+/// map are (num, channels, positions), weights (map channels, image channels / group,
+/// taps); channels-last (num, positions, channels) and (map channels, taps, image
+/// channels / group).
 template <typename Dtype>
 struct ConvOperands {
   Dtype* image = nullptr;
@@ -30,7 +34,6 @@ struct ConvTail {
   const Dtype* bias = nullptr;
   const Dtype* addend = nullptr;
   bool relu = false;
-  bool any() const { return bias != nullptr || addend != nullptr || relu; }
 };
 
 /// One shape, one library. `image` and `map` are ConvShape's: for a deconvolution the
@@ -39,20 +42,26 @@ template <typename Dtype>
 class ConvolutionOps {
  public:
   virtual ~ConvolutionOps() = default;
+  /// The order of all operands.
+  virtual bool channels_last() const { return false; }
   /// Number of ways (algorithms) to run the operation; 0: it cannot.
   virtual int variants(ConvOp op) = 0;
   virtual std::string name(ConvOp op, int variant) = 0;
   virtual void Run(ConvOp op, int variant, const ConvOperands<Dtype>& operands) = 0;
 
   /// The same for kCorrelate with a tail in one call; 0: it cannot.
-  virtual int fused_variants(const ConvTail<Dtype>& /*tail*/) { return 0; }
+  virtual int fused_variants(bool /*with_bias*/, bool /*with_relu*/) { return 0; }
   virtual void RunFused(int /*variant*/, const ConvOperands<Dtype>& /*operands*/,
                         const ConvTail<Dtype>& /*tail*/) {}
 };
 
 /// Unfolding and products of matrices; any number of spatial axes up to 6. Always there.
+/// At most `column_bytes` are unfolded at once (more only where one position of the map
+/// has more).
+constexpr std::int64_t kColumnBytes = std::int64_t{96} << 20;
 template <typename Dtype>
-std::unique_ptr<ConvolutionOps<Dtype>> make_gemm_convolution(const ConvShape& shape);
+std::unique_ptr<ConvolutionOps<Dtype>> make_gemm_convolution(
+    const ConvShape& shape, std::int64_t column_bytes = kColumnBytes);
 /// One thread an output: depthwise convolutions; null for others.
 template <typename Dtype>
 std::unique_ptr<ConvolutionOps<Dtype>> make_depthwise_convolution(const ConvShape& shape);
@@ -62,25 +71,13 @@ std::unique_ptr<ConvolutionOps<Dtype>> make_narrow_convolution(const ConvShape& 
 /// cuDNN; null without it and for shapes that it does not take.
 template <typename Dtype>
 std::unique_ptr<ConvolutionOps<Dtype>> make_cudnn_convolution(const ConvShape& shape);
-
-/// map = activation(map + bias[channel] + addend), with `positions` numbers a channel;
-/// bias and addend may be null. `slope` multiplies negative values: 1 for no activation.
-template <typename Dtype>
-struct MapTail {
-  int num = 0, channels = 0, positions = 0;
-  const Dtype* bias = nullptr;
-  const Dtype* addend = nullptr;
-  Dtype slope = 1;
-  bool clip = false;
-  Dtype lower = 0, upper = 0;
-};
-template <typename Dtype>
-void apply_map_tail(const MapTail<Dtype>& tail, Dtype* map);
-
-/// sums[channel] += sum over items and positions.
-template <typename Dtype>
-void add_channel_sums(int num, int channels, int positions, const Dtype* map,
-                      Dtype* sums);
+/// The same channels-last; for float, two spatial axes and one group.
+std::unique_ptr<ConvolutionOps<float>> make_cudnn_channels_last(const ConvShape& shape);
+/// Channels-last as a product of matrices; pointwise with one group.
+std::unique_ptr<ConvolutionOps<float>> make_channels_last_product(const ConvShape& shape);
+/// Channels-last by reordering the operands of `plain`, to compare with.
+std::unique_ptr<ConvolutionOps<float>> make_reordering_convolution(
+    const ConvShape& shape, std::unique_ptr<ConvolutionOps<float>> plain);
 
 }  // namespace device
 }  // namespace caffe

@@ -91,6 +91,9 @@ class BaseConvolutionLayer : public Layer<Dtype> {
   void BackwardAllOnDevice(const vector<Blob<Dtype>*>& top,
                            const vector<bool>& propagate_down,
                            const vector<Blob<Dtype>*>& bottom);
+  /// BackwardWithEpilogue of one bottom; a null `affine` asks for no such gradient.
+  void BackwardOnDevice(Blob<Dtype>* top, bool propagate_down, Blob<Dtype>* bottom,
+                        const Epilogue<Dtype>& epilogue, AffineGradient* affine);
   device::Convolution<Dtype>& DeviceConvolution() const;
   /// The fast kernel for the present shape; null: plain code. Always null in double.
   ConvolutionKernel* FastKernel() const;

@@ -42,6 +42,11 @@ class BatchNormLayer : public Layer<Dtype>, public ChannelAffine {
   void compose_affine_backward(const std::vector<double>& scale,
                                const std::vector<double>& shift,
                                AffineGradient* gradient) override;
+  bool composes_on_device() const override { return is_channel_affine(); }
+  void compose_affine_gpu(int channels, const AffineRows& before,
+                          const AffineRows& after) const override;
+  void compose_affine_backward_gpu(int channels, const AffineRows& before,
+                                   const AffineRows& gradient) override;
 
  protected:
   void Forward_cpu(const vector<Blob<Dtype>*>& bottom,

@@ -28,9 +28,7 @@ class ConvolutionLayer : public BaseConvolutionLayer<Dtype>, public EpilogueHost
   void ForwardWithEpilogue(const std::vector<Blob<Dtype>*>& bottom,
                            const std::vector<Blob<Dtype>*>& top,
                            const Epilogue<Dtype>& epilogue) override;
-  bool AcceptsEpilogueBackward(const Epilogue<Dtype>& epilogue) const override {
-    return Caffe::mode() == Caffe::CPU && AcceptsEpilogue(epilogue);
-  }
+  bool AcceptsEpilogueBackward(const Epilogue<Dtype>& epilogue) const override;
   void BackwardWithEpilogue(const std::vector<Blob<Dtype>*>& top,
                             const std::vector<bool>& propagate_down,
                             const std::vector<Blob<Dtype>*>& bottom,

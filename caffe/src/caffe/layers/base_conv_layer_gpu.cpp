@@ -12,7 +12,8 @@ device::Convolution<Dtype>& BaseConvolutionLayer<Dtype>::DeviceConvolution() con
   if (!on_device_) {
     const bool plain = this->layer_param_.convolution_param().engine() ==
                        ConvolutionParameter_Engine_CAFFE;
-    on_device_ = std::make_unique<device::Convolution<Dtype>>(conv_shape(), plain);
+    on_device_ = std::make_unique<device::Convolution<Dtype>>(conv_shape(), plain,
+                                                              this->phase_ == TEST);
   }
   return *on_device_;
 }
@@ -31,18 +32,37 @@ template <typename Dtype>
 void BaseConvolutionLayer<Dtype>::BackwardAllOnDevice(
     const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
     const vector<Blob<Dtype>*>& bottom) {
-  device::Convolution<Dtype>& convolution = DeviceConvolution();
   for (size_t i = 0; i < top.size(); ++i) {
-    if (bias_term_ && this->param_propagate_down_[1]) {
-      convolution.AddBiasGradient(*top[i], this->blobs_[1].get());
-    }
-    if (this->param_propagate_down_[0]) {
-      convolution.AddWeightGradient(*bottom[i], *top[i], this->blobs_[0].get());
-    }
-    if (propagate_down[i]) {
-      convolution.BackwardBottom(*top[i], *this->blobs_[0], bottom[i]);
+    BackwardOnDevice(top[i], propagate_down[i], bottom[i], Epilogue<Dtype>(), nullptr);
+  }
+}
+
+template <typename Dtype>
+void BaseConvolutionLayer<Dtype>::BackwardOnDevice(Blob<Dtype>* top, bool propagate_down,
+                                                   Blob<Dtype>* bottom,
+                                                   const Epilogue<Dtype>& epilogue,
+                                                   AffineGradient* affine) {
+  device::Convolution<Dtype>& convolution = DeviceConvolution();
+  const Blob<Dtype>& weights = *this->blobs_[0];
+  const Blob<Dtype>* bias = bias_term_ ? this->blobs_[1].get() : nullptr;
+  Dtype* weights_diff =
+      this->param_propagate_down_[0] ? this->blobs_[0]->mutable_gpu_diff() : nullptr;
+  Dtype* bias_diff = bias_term_ && this->param_propagate_down_[1]
+                         ? this->blobs_[1]->mutable_gpu_diff()
+                         : nullptr;
+  convolution.BackwardActivation(epilogue.activation, top);
+  if (epilogue.has_affine()) {
+    convolution.AddFoldedGradients(
+        *bottom, *top, {weights.gpu_data(), bias != nullptr ? bias->gpu_data() : nullptr},
+        epilogue.on_device, {weights_diff, bias_diff},
+        affine != nullptr ? affine->on_device : AffineRows());
+  } else {
+    if (bias_diff != nullptr) convolution.AddBiasGradient(*top, bias_diff);
+    if (weights_diff != nullptr) {
+      convolution.AddWeightGradient(*bottom, *top, weights_diff);
     }
   }
+  if (propagate_down) convolution.BackwardBottom(*top, weights, epilogue, bottom);
 }
 
 template <typename Dtype>
@@ -91,6 +111,8 @@ void BaseConvolutionLayer<Dtype>::backward_gpu_bias(Dtype* bias, const Dtype* in
       const vector<Blob<T>*>&, const vector<Blob<T>*>&, const Epilogue<T>&);             \
   template void BaseConvolutionLayer<T>::BackwardAllOnDevice(                            \
       const vector<Blob<T>*>&, const vector<bool>&, const vector<Blob<T>*>&);            \
+  template void BaseConvolutionLayer<T>::BackwardOnDevice(                               \
+      Blob<T>*, bool, Blob<T>*, const Epilogue<T>&, AffineGradient*);                    \
   template void BaseConvolutionLayer<T>::forward_gpu_gemm(const T*, const T*, T*, bool); \
   template void BaseConvolutionLayer<T>::forward_gpu_bias(T*, const T*);                 \
   template void BaseConvolutionLayer<T>::backward_gpu_gemm(const T*, const T*, T*);      \

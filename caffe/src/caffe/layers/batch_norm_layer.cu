@@ -58,18 +58,35 @@ void normalizing_coefficients(int channels, const StatisticsRows& statistics,
       });
 }
 
+/// What the moving sums say of a channel.
+template <typename Dtype>
+struct GlobalChannel {
+  const Dtype *means, *variances, *divisor;
+  double eps;
+
+  CAFFE_HD double factor() const { return divisor[0] == 0 ? 0 : 1. / divisor[0]; }
+  CAFFE_HD double mean(int c) const { return means[c] * factor(); }
+  CAFFE_HD double inverse_deviation(int c) const {
+    return 1 / std::sqrt(variances[c] * factor() + eps);
+  }
+};
+
+template <typename Dtype>
+GlobalChannel<Dtype> global_channel(const vector<shared_ptr<Blob<Dtype>>>& blobs,
+                                    double eps) {
+  return {blobs[0]->gpu_data(), blobs[1]->gpu_data(), blobs[2]->gpu_data(), eps};
+}
+
 /// The statistics that the sums stand for.
 template <typename Dtype>
-void global_statistics(int channels, const Dtype* means, const Dtype* variances,
-                       const Dtype* divisor, double eps,
+void global_statistics(int channels, const GlobalChannel<Dtype>& of,
                        const StatisticsRows& statistics) {
+  const GlobalChannel<Dtype> channel = of;
   const StatisticsRows to = statistics;
   launch(
       channels, CAFFE_LAMBDA(int c) {
-        const double sum_of = divisor[0];
-        const double factor = sum_of == 0 ? 0 : 1 / sum_of;
-        to.mean[c] = means[c] * factor;
-        to.inverse_deviation[c] = 1 / std::sqrt(variances[c] * factor + eps);
+        to.mean[c] = channel.mean(c);
+        to.inverse_deviation[c] = channel.inverse_deviation(c);
       });
 }
 
@@ -183,7 +200,48 @@ void combine(const ChannelSpan& span, const CoefficientRows<Dtype>& coefficients
       });
 }
 
+/// scale <- scale / deviation, shift <- (shift - mean) / deviation.
+template <typename Dtype>
+void compose(int channels, const GlobalChannel<Dtype>& statistics,
+             const AffineRows& before, const AffineRows& after) {
+  const GlobalChannel<Dtype> channel = statistics;
+  const AffineRows from = before, to = after;
+  launch(
+      channels, CAFFE_LAMBDA(int c) {
+        const double scale = from.scale == nullptr ? 1 : from.scale[c];
+        const double shift = from.scale == nullptr ? 0 : from.shift[c];
+        const double factor = channel.inverse_deviation(c);
+        to.scale[c] = scale * factor;
+        to.shift[c] = (shift - channel.mean(c)) * factor;
+      });
+}
+
+template <typename Dtype>
+void compose_backward(int channels, const GlobalChannel<Dtype>& statistics,
+                      const AffineRows& gradient) {
+  const GlobalChannel<Dtype> channel = statistics;
+  const AffineRows g = gradient;
+  launch(
+      channels, CAFFE_LAMBDA(int c) {
+        const double factor = channel.inverse_deviation(c);
+        g.scale[c] *= factor;
+        g.shift[c] *= factor;
+      });
+}
+
 }  // namespace
+
+template <typename Dtype>
+void BatchNormLayer<Dtype>::compose_affine_gpu(int channels, const AffineRows& before,
+                                               const AffineRows& after) const {
+  compose(channels, global_channel(this->blobs_, eps_), before, after);
+}
+
+template <typename Dtype>
+void BatchNormLayer<Dtype>::compose_affine_backward_gpu(int channels, const AffineRows&,
+                                                        const AffineRows& gradient) {
+  compose_backward(channels, global_channel(this->blobs_, eps_), gradient);
+}
 
 template <typename Dtype>
 void BatchNormLayer<Dtype>::Forward_gpu(const vector<Blob<Dtype>*>& bottom,
@@ -196,8 +254,7 @@ void BatchNormLayer<Dtype>::Forward_gpu(const vector<Blob<Dtype>*>& bottom,
   const ChannelSpan span = channel_span(*bottom[0]);
   const Dtype* x = bottom[0]->gpu_data();
   if (use_global_stats_) {
-    global_statistics(channels_, this->blobs_[0]->gpu_data(), this->blobs_[1]->gpu_data(),
-                      this->blobs_[2]->gpu_data(), eps_, statistics);
+    global_statistics(channels_, global_channel(this->blobs_, eps_), statistics);
   } else {
     batch_means(span, x, statistics, coefficients);
     const MovingSums<Dtype> sums{this->blobs_[0]->mutable_gpu_data(),
@@ -229,8 +286,7 @@ void BatchNormLayer<Dtype>::Backward_gpu(const vector<Blob<Dtype>*>& top,
   const StatisticsRows statistics(device_statistics_.mutable_gpu_data(), channels_);
   const CoefficientRows<Dtype> coefficients(device_coefficients_.mutable_gpu_data(),
                                             channels_);
-  global_statistics(channels_, this->blobs_[0]->gpu_data(), this->blobs_[1]->gpu_data(),
-                    this->blobs_[2]->gpu_data(), eps_, statistics);
+  global_statistics(channels_, global_channel(this->blobs_, eps_), statistics);
   normalizing_coefficients(channels_, statistics, coefficients);
   scale_only(channel_span(*bottom[0]), coefficients, top[0]->gpu_diff(),
              bottom[0]->mutable_gpu_diff());
@@ -255,5 +311,6 @@ void BatchNormLayer<Dtype>::BackwardBatchGpu(const Blob<Dtype>& top,
 }
 
 INSTANTIATE_LAYER_GPU_FUNCS(BatchNormLayer);
+INSTANTIATE_AFFINE_GPU_FUNCS(BatchNormLayer);
 
 }  // namespace caffe

@@ -32,7 +32,39 @@ void bias_gradient(const ChannelSpan& span, const Dtype* g, bool overwrite, Dtyp
       });
 }
 
+/// shift <- shift + bias.
+template <typename Dtype>
+void compose(int channels, const Dtype* bias, const AffineRows& before,
+             const AffineRows& after) {
+  const AffineRows from = before, to = after;
+  launch(
+      channels, CAFFE_LAMBDA(int c) {
+        to.scale[c] = from.scale == nullptr ? 1 : from.scale[c];
+        to.shift[c] = (from.scale == nullptr ? 0 : from.shift[c]) + bias[c];
+      });
+}
+
+template <typename Dtype>
+void compose_backward(int channels, const AffineRows& gradient, Dtype* bias_diff) {
+  const double* g = gradient.shift;
+  launch(
+      channels, CAFFE_LAMBDA(int c) { bias_diff[c] += static_cast<Dtype>(g[c]); });
+}
+
 }  // namespace
+
+template <typename Dtype>
+void BiasLayer<Dtype>::compose_affine_gpu(int channels, const AffineRows& before,
+                                          const AffineRows& after) const {
+  compose(channels, this->blobs_[0]->gpu_data(), before, after);
+}
+
+template <typename Dtype>
+void BiasLayer<Dtype>::compose_affine_backward_gpu(int channels, const AffineRows&,
+                                                   const AffineRows& gradient) {
+  if (!this->param_propagate_down(0)) return;
+  compose_backward(channels, gradient, this->blobs_[0]->mutable_gpu_diff());
+}
 
 template <typename Dtype>
 void BiasLayer<Dtype>::Forward_gpu(const vector<Blob<Dtype>*>& bottom,
@@ -59,5 +91,6 @@ void BiasLayer<Dtype>::Backward_gpu(const vector<Blob<Dtype>*>& top,
 }
 
 INSTANTIATE_LAYER_GPU_FUNCS(BiasLayer);
+INSTANTIATE_AFFINE_GPU_FUNCS(BiasLayer);
 
 }  // namespace caffe

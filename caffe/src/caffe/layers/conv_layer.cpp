@@ -43,6 +43,14 @@ bool ConvolutionLayer<Dtype>::AcceptsEpilogue(const Epilogue<Dtype>& epilogue) c
 }
 
 template <typename Dtype>
+bool ConvolutionLayer<Dtype>::AcceptsEpilogueBackward(
+    const Epilogue<Dtype>& epilogue) const {
+  if (!AcceptsEpilogue(epilogue)) return false;
+  // On a device the gradients of constants that the host folded do not exist.
+  return Caffe::mode() == Caffe::CPU || epilogue.scale.empty();
+}
+
+template <typename Dtype>
 void ConvolutionLayer<Dtype>::ForwardWithEpilogue(const std::vector<Blob<Dtype>*>& bottom,
                                                   const std::vector<Blob<Dtype>*>& top,
                                                   const Epilogue<Dtype>& epilogue) {
@@ -109,6 +117,10 @@ void ConvolutionLayer<Dtype>::BackwardWithEpilogue(
     const std::vector<Blob<Dtype>*>& top, const std::vector<bool>& propagate_down,
     const std::vector<Blob<Dtype>*>& bottom, const Epilogue<Dtype>& epilogue,
     AffineGradient* affine) {
+  if (Caffe::mode() == Caffe::GPU) {
+    this->BackwardOnDevice(top[0], propagate_down[0], bottom[0], epilogue, affine);
+    return;
+  }
   if constexpr (std::is_same<Dtype, float>::value) {
     activation_backward(epilogue.activation, top[0]);
     FoldedParameterGradients(*bottom[0], *top[0], epilogue, affine);

@@ -1,4 +1,7 @@
 // Eltwise on the device: one pass over all bottoms.
+#include <algorithm>
+
+#include "caffe/device/channels_last.hpp"
 #include "caffe/device/device.hpp"
 #include "caffe/device/launch.hpp"
 #include "caffe/device/weighted_sum.hpp"
@@ -15,17 +18,18 @@ struct Operands {
   const Dtype* in[kMostBottoms] = {};
   int count = 0;
 
-  void add(const Dtype* x) {
-    CHECK_LT(count, kMostBottoms) << "bottoms of Eltwise PROD or MAX in GPU mode";
-    in[count++] = x;
+  explicit Operands(const vector<const Dtype*>& inputs)
+      : count(static_cast<int>(inputs.size())) {
+    CHECK_LE(count, kMostBottoms) << "bottoms of Eltwise PROD or MAX in GPU mode";
+    std::copy(inputs.begin(), inputs.end(), in);
   }
 };
 
 template <typename Dtype>
-Operands<Dtype> data_of(const vector<Blob<Dtype>*>& blobs) {
-  Operands<Dtype> operands;
-  for (const Blob<Dtype>* blob : blobs) operands.add(blob->gpu_data());
-  return operands;
+vector<SyncedMemory*> memories_of(const vector<Blob<Dtype>*>& blobs) {
+  vector<SyncedMemory*> memories;
+  for (const Blob<Dtype>* blob : blobs) memories.push_back(blob->data().get());
+  return memories;
 }
 
 template <typename Dtype>
@@ -90,15 +94,19 @@ void EltwiseLayer<Dtype>::Forward_gpu(const vector<Blob<Dtype>*>& bottom,
                                       const vector<Blob<Dtype>*>& top) {
   const int n = top[0]->count();
   const bool is_sum = op_ == EltwiseParameter_EltwiseOp_SUM;
+  const vector<SyncedMemory*> memories = memories_of(bottom);
+  const ChannelsLast order = device::common_order(*top[0], memories);
+  vector<const Dtype*> inputs;
+  for (SyncedMemory* memory : memories) {
+    inputs.push_back(device::read_in_order<Dtype>(memory, order));
+  }
+  Dtype* y = device::write_in_order<Dtype>(top[0]->data().get(), order);
   if (is_sum || bottom.size() == 1) {
-    vector<const Dtype*> inputs;
-    for (const Blob<Dtype>* blob : bottom) inputs.push_back(blob->gpu_data());
-    device::weighted_sum(n, inputs, is_sum ? coeffs_ : vector<Dtype>(),
-                         top[0]->mutable_gpu_data());
+    device::weighted_sum(n, inputs, is_sum ? coeffs_ : vector<Dtype>(), y);
   } else if (op_ == EltwiseParameter_EltwiseOp_PROD) {
-    product(n, data_of(bottom), top[0]->mutable_gpu_data());
+    product(n, Operands<Dtype>(inputs), y);
   } else {
-    maximum(n, data_of(bottom), top[0]->mutable_gpu_data());
+    maximum(n, Operands<Dtype>(inputs), y);
   }
 }
 
@@ -106,18 +114,23 @@ template <typename Dtype>
 void EltwiseLayer<Dtype>::Backward_gpu(const vector<Blob<Dtype>*>& top,
                                        const vector<bool>& propagate_down,
                                        const vector<Blob<Dtype>*>& bottom) {
-  const int n = top[0]->count();
   const bool is_sum = op_ == EltwiseParameter_EltwiseOp_SUM;
   for (int i = 0; i < static_cast<int>(bottom.size()); ++i) {
     if (!propagate_down[i]) continue;
     if (is_sum || bottom.size() == 1) {
       const Dtype coeff = is_sum && !coeffs_.empty() ? coeffs_[i] : Dtype(1);
-      device::weighted_sum<Dtype>(n, {top[0]->gpu_diff()}, {coeff},
-                                  bottom[i]->mutable_gpu_diff());
+      SyncedMemory* gradient = top[0]->diff().get();
+      const ChannelsLast order = device::common_order(*top[0], {gradient});
+      const Dtype* g = device::read_in_order<Dtype>(gradient, order);
+      device::weighted_sum<Dtype>(
+          top[0]->count(), {g}, {coeff},
+          device::write_in_order<Dtype>(bottom[i]->diff().get(), order));
     } else if (op_ == EltwiseParameter_EltwiseOp_PROD) {
       BackwardProductGpu(*top[0], i, bottom);
     } else {
-      maximum_gradient(n, data_of(bottom), i, top[0]->gpu_diff(),
+      vector<const Dtype*> inputs;
+      for (const Blob<Dtype>* blob : bottom) inputs.push_back(blob->gpu_data());
+      maximum_gradient(top[0]->count(), Operands<Dtype>(inputs), i, top[0]->gpu_diff(),
                        bottom[i]->mutable_gpu_diff());
     }
   }
@@ -132,12 +145,11 @@ void EltwiseLayer<Dtype>::BackwardProductGpu(const Blob<Dtype>& top, int wanted,
                                  top.gpu_diff(), dx);
     return;
   }
-  Operands<Dtype> factors;
-  factors.add(top.gpu_diff());
+  vector<const Dtype*> factors = {top.gpu_diff()};
   for (int i = 0; i < static_cast<int>(bottom.size()); ++i) {
-    if (i != wanted) factors.add(bottom[i]->gpu_data());
+    if (i != wanted) factors.push_back(bottom[i]->gpu_data());
   }
-  product(top.count(), factors, dx);
+  product(top.count(), Operands<Dtype>(factors), dx);
 }
 
 INSTANTIATE_LAYER_GPU_FUNCS(EltwiseLayer);

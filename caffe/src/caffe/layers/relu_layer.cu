@@ -1,4 +1,5 @@
 // ReLU on the device.
+#include "caffe/device/channels_last.hpp"
 #include "caffe/device/launch.hpp"
 #include "caffe/layers/relu_layer.hpp"
 
@@ -24,7 +25,11 @@ template <typename Dtype>
 void ReLULayer<Dtype>::Forward_gpu(const vector<Blob<Dtype>*>& bottom,
                                    const vector<Blob<Dtype>*>& top) {
   const Dtype slope = this->layer_param_.relu_param().negative_slope();
-  relu_forward(top[0]->count(), slope, bottom[0]->gpu_data(), top[0]->mutable_gpu_data());
+  SyncedMemory* in = bottom[0]->data().get();
+  const ChannelsLast order = device::common_order(*bottom[0], {in});
+  const Dtype* x = device::read_in_order<Dtype>(in, order);
+  relu_forward(top[0]->count(), slope, x,
+               device::write_in_order<Dtype>(top[0]->data().get(), order));
 }
 
 template <typename Dtype>
@@ -37,8 +42,12 @@ void ReLULayer<Dtype>::Backward_gpu(const vector<Blob<Dtype>*>& top,
       << "ReLU with negative_slope " << slope
       << " cannot run backward in place: the sign of "
       << "its input is lost. Give its top another name";
-  relu_backward(top[0]->count(), slope, top[0]->gpu_diff(), bottom[0]->gpu_data(),
-                bottom[0]->mutable_gpu_diff());
+  SyncedMemory *gradient = top[0]->diff().get(), *in = bottom[0]->data().get();
+  const ChannelsLast order = device::common_order(*bottom[0], {gradient, in});
+  const Dtype* g = device::read_in_order<Dtype>(gradient, order);
+  const Dtype* x = device::read_in_order<Dtype>(in, order);
+  relu_backward(top[0]->count(), slope, g, x,
+                device::write_in_order<Dtype>(bottom[0]->diff().get(), order));
 }
 
 INSTANTIATE_LAYER_GPU_FUNCS(ReLULayer);

@@ -53,7 +53,59 @@ void factor_gradient(const ChannelSpan& span, const Dtype* g, const Dtype* x,
       });
 }
 
+/// scale <- factor scale, shift <- factor shift + bias.
+template <typename Dtype>
+void compose(int channels, const Dtype* factors, const Dtype* bias,
+             const AffineRows& before, const AffineRows& after) {
+  const AffineRows from = before, to = after;
+  launch(
+      channels, CAFFE_LAMBDA(int c) {
+        const double scale = from.scale == nullptr ? 1 : from.scale[c];
+        const double shift = from.scale == nullptr ? 0 : from.shift[c];
+        to.scale[c] = scale * factors[c];
+        to.shift[c] = shift * factors[c] + (bias == nullptr ? 0 : bias[c]);
+      });
+}
+
+/// A null diff asks for none.
+template <typename Dtype>
+void compose_backward(int channels, const Dtype* factors, const AffineRows& before,
+                      const AffineRows& gradient, Dtype* factors_diff, Dtype* bias_diff) {
+  const AffineRows from = before, g = gradient;
+  launch(
+      channels, CAFFE_LAMBDA(int c) {
+        const double scale = from.scale == nullptr ? 1 : from.scale[c];
+        const double shift = from.scale == nullptr ? 0 : from.shift[c];
+        if (factors_diff != nullptr) {
+          factors_diff[c] += static_cast<Dtype>(g.scale[c] * scale + g.shift[c] * shift);
+        }
+        if (bias_diff != nullptr) bias_diff[c] += static_cast<Dtype>(g.shift[c]);
+        g.scale[c] *= factors[c];
+        g.shift[c] *= factors[c];
+      });
+}
+
 }  // namespace
+
+template <typename Dtype>
+void ScaleLayer<Dtype>::compose_affine_gpu(int channels, const AffineRows& before,
+                                           const AffineRows& after) const {
+  compose<Dtype>(channels, this->blobs_[0]->gpu_data(),
+                 bias_term_ ? this->blobs_[bias_index_]->gpu_data() : nullptr, before,
+                 after);
+}
+
+template <typename Dtype>
+void ScaleLayer<Dtype>::compose_affine_backward_gpu(int channels,
+                                                    const AffineRows& before,
+                                                    const AffineRows& gradient) {
+  const bool want_factors = this->param_propagate_down(0);
+  const bool want_bias = bias_term_ && this->param_propagate_down(bias_index_);
+  compose_backward<Dtype>(
+      channels, this->blobs_[0]->gpu_data(), before, gradient,
+      want_factors ? this->blobs_[0]->mutable_gpu_diff() : nullptr,
+      want_bias ? this->blobs_[bias_index_]->mutable_gpu_diff() : nullptr);
+}
 
 template <typename Dtype>
 void ScaleLayer<Dtype>::Forward_gpu(const vector<Blob<Dtype>*>& bottom,
@@ -96,5 +148,6 @@ void ScaleLayer<Dtype>::Backward_gpu(const vector<Blob<Dtype>*>& top,
 }
 
 INSTANTIATE_LAYER_GPU_FUNCS(ScaleLayer);
+INSTANTIATE_AFFINE_GPU_FUNCS(ScaleLayer);
 
 }  // namespace caffe

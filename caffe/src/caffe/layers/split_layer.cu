@@ -1,4 +1,5 @@
 // Split on the device.
+#include "caffe/device/channels_last.hpp"
 #include "caffe/device/weighted_sum.hpp"
 #include "caffe/layers/split_layer.hpp"
 #include "caffe/util/math_functions_gpu.hpp"
@@ -17,13 +18,18 @@ void SplitLayer<Dtype>::Backward_gpu(const vector<Blob<Dtype>*>& top,
                                      const vector<Blob<Dtype>*>& bottom) {
   if (!propagate_down[0]) return;
   const int n = bottom[0]->count();
-  vector<const Dtype*> gradients;
+  vector<SyncedMemory*> memories;
   for (size_t i = 0; i < top.size(); ++i) {
     if (this->top_has_gradient(static_cast<int>(i))) {
-      gradients.push_back(top[i]->gpu_diff());
+      memories.push_back(top[i]->diff().get());
     }
   }
-  Dtype* sum = bottom[0]->mutable_gpu_diff();
+  const ChannelsLast order = device::common_order(*bottom[0], memories);
+  vector<const Dtype*> gradients;
+  for (SyncedMemory* memory : memories) {
+    gradients.push_back(device::read_in_order<Dtype>(memory, order));
+  }
+  Dtype* sum = device::write_in_order<Dtype>(bottom[0]->diff().get(), order);
   if (gradients.empty()) {
     caffe_gpu_set(n, Dtype(0), sum);
   } else {

@@ -208,6 +208,20 @@ float* SyncedMemory::mutable_gpu_channels_last(const ChannelsLast& order) {
   return last_;
 }
 
+void SyncedMemory::KeepOneForm(bool channels_last) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (has_views()) return;
+  if (channels_last && last_valid_ && device_owned_) {
+    device::free(device_);
+    device_ = nullptr;
+    device_owned_ = device_valid_ = false;
+  } else if (!channels_last && device_valid_) {
+    device::free(last_);
+    last_ = nullptr;
+    last_valid_ = false;
+  }
+}
+
 void SyncedMemory::set_gpu_data(void* data) {
   CHECK(data) << "set_gpu_data needs memory";
   CheckThereIsADevice();

@@ -76,7 +76,7 @@ bool NetPlan<Dtype>::ExtendInPlace(Group* group, int blob_id, int* next) const {
   if (auto* affine = dynamic_cast<ChannelAffine*>(layer)) {
     if (group->join >= 0 || !affine->is_channel_affine()) return false;
     if (NeedsBackward(*group) && !affine->has_affine_backward()) return false;
-    group->affine.push_back(affine);
+    group->affine.Add(affine);
   } else if (const auto* role = dynamic_cast<ActivationRole*>(layer)) {
     const Activation activation = role->activation();
     if (activation.kind == Activation::kNone) return false;
@@ -145,8 +145,7 @@ void NetPlan<Dtype>::FindGroups() {
 
 template <typename Dtype>
 bool NetPlan<Dtype>::FusionAllowed() const {
-  return fusion_enabled_ && net_->RunsUnwatched() &&
-         (Caffe::mode() == Caffe::CPU || net_->phase() == TEST);
+  return fusion_enabled_ && net_->RunsUnwatched();
 }
 
 /// Whether any layer of the group runs backward when the net trains.
@@ -164,21 +163,22 @@ bool NetPlan<Dtype>::AcceptsGroup(const Group& group) const {
          (!NeedsBackward(group) || group.host->AcceptsEpilogueBackward(group.epilogue));
 }
 
-/// Folds the group's affine layers anew if one of their parameters has changed.
+/// Whether the group's parameters are folded on the device: where they may change from
+/// pass to pass there. A TEST net folds on the host, and the device holds the folded
+/// form alone.
+template <typename Dtype>
+bool NetPlan<Dtype>::FoldsOnDevice() const {
+  return Caffe::mode() == Caffe::GPU && net_->phase() == TRAIN;
+}
+
 template <typename Dtype>
 void NetPlan<Dtype>::RefreshAffine(Group* group) {
-  if (group->affine.empty()) return;
-  std::uint64_t version = 0;
-  for (const ChannelAffine* affine : group->affine) version += affine->affine_version();
-  Epilogue<Dtype>& epilogue = group->epilogue;
-  if (epilogue.has_affine() && epilogue.version == version) return;
   const int channels = net_->top_vecs()[group->first][0]->shape(1);
-  epilogue.scale.assign(channels, 1.0);
-  epilogue.shift.assign(channels, 0.0);
-  for (const ChannelAffine* affine : group->affine) {
-    affine->compose_affine(&epilogue.scale, &epilogue.shift);
+  if (FoldsOnDevice()) {
+    group->affine.FoldOnDevice(channels, &group->epilogue);
+  } else {
+    group->affine.Fold(channels, &group->epilogue);
   }
-  epilogue.version = version;
 }
 
 template <typename Dtype>
@@ -189,9 +189,8 @@ int NetPlan<Dtype>::RunGroup(int layer_id, int end) {
   group.ran_fused = false;
   if (!FusionAllowed()) return layer_id;
   if (group.last > end) return layer_id;
-  for (const ChannelAffine* affine : group.affine) {
-    if (!affine->is_channel_affine()) return layer_id;
-  }
+  if (!group.affine.holds()) return layer_id;
+  if (FoldsOnDevice() && !group.affine.composes_on_device()) return layer_id;
   const auto& bottom = net_->bottom_vecs()[group.first];
   const auto& top = net_->top_vecs()[group.join >= 0 ? group.join : group.first];
   try {
@@ -235,23 +234,6 @@ void NetPlan<Dtype>::PrepareBackward() {
   }
 }
 
-/// From the gradients with respect to the folded scale and shift to those of the
-/// parameters of the affine layers, last layer first.
-template <typename Dtype>
-void NetPlan<Dtype>::PropagateAffine(const Group& group, AffineGradient* gradient) const {
-  const size_t channels = gradient->scale.size();
-  vector<std::vector<double>> scales, shifts;
-  std::vector<double> scale(channels, 1.0), shift(channels, 0.0);
-  for (const ChannelAffine* affine : group.affine) {
-    scales.push_back(scale);
-    shifts.push_back(shift);
-    affine->compose_affine(&scale, &shift);
-  }
-  for (size_t i = group.affine.size(); i-- > 0;) {
-    group.affine[i]->compose_affine_backward(scales[i], shifts[i], gradient);
-  }
-}
-
 template <typename Dtype>
 int NetPlan<Dtype>::RunGroupBackward(int layer_id, int end) {
   const int group_id = group_holding_[layer_id];
@@ -271,13 +253,16 @@ int NetPlan<Dtype>::RunGroupBackward(int layer_id, int end) {
   const bool affine_learns = std::any_of(
       net_->layer_need_backward().begin() + group.first + 1,
       net_->layer_need_backward().begin() + group.last + 1, [](bool n) { return n; });
+  const bool wants_affine = affine_learns && !group.affine.empty();
   AffineGradient gradient;
   BeforeBackward(group.first);
   try {
-    group.host->BackwardWithEpilogue(
-        top, propagate_down, bottom, group.epilogue,
-        affine_learns && !group.affine.empty() ? &gradient : nullptr);
-    if (!gradient.scale.empty()) PropagateAffine(group, &gradient);
+    if (wants_affine && FoldsOnDevice()) {
+      gradient.on_device = group.affine.gradient_on_device(top[0]->shape(1));
+    }
+    group.host->BackwardWithEpilogue(top, propagate_down, bottom, group.epilogue,
+                                     wants_affine ? &gradient : nullptr);
+    if (wants_affine) group.affine.Backward(&gradient);
   } catch (Error& error) {
     error.AddContext("backward of " + net_->DescribeLayer(group.first) +
                      " with the layers fused to it");

@@ -2,6 +2,7 @@
 // another.
 #include <gtest/gtest.h>
 
+#include "caffe/backend/affine_chain.hpp"
 #include "caffe/layers/batch_norm_layer.hpp"
 #include "caffe/layers/conv_layer.hpp"
 #include "caffe/layers/scale_layer.hpp"
@@ -249,11 +250,16 @@ void check_folded_training(const ConvCase& c, const Activation& activation) {
   Epilogue<float> epilogue;
   epilogue.version = 1;
   epilogue.activation = activation;
-  epilogue.scale.assign(outputs, 1.);
-  epilogue.shift.assign(outputs, 0.);
-  norm.compose_affine(&epilogue.scale, &epilogue.shift);
-  const vector<double> scale_before = epilogue.scale, shift_before = epilogue.shift;
-  scale.compose_affine(&epilogue.scale, &epilogue.shift);
+  const bool on_device = Caffe::mode() == Caffe::GPU;
+  AffineChain layers;
+  layers.Add(&norm);
+  layers.Add(&scale);
+  if (on_device) {
+    layers.FoldOnDevice(outputs, &epilogue);
+  } else {
+    layers.Fold(outputs, &epilogue);
+  }
+  ASSERT_TRUE(!on_device || conv.AcceptsEpilogueBackward(epilogue));
   if (!conv.AcceptsEpilogueBackward(epilogue)) return;
   conv.ForwardWithEpilogue({&bottom}, {&top}, epilogue);
   set_values(chain.dy, top.mutable_cpu_diff());
@@ -263,10 +269,9 @@ void check_folded_training(const ConvCase& c, const Activation& activation) {
     caffe_set(conv.blobs()[i]->count(), 0.f, conv.blobs()[i]->mutable_cpu_diff());
   }
   AffineGradient gradient;
+  if (on_device) gradient.on_device = layers.gradient_on_device(outputs);
   conv.BackwardWithEpilogue({&top}, {true}, {&bottom}, epilogue, &gradient);
-  scale.compose_affine_backward(scale_before, shift_before, &gradient);
-  norm.compose_affine_backward(vector<double>(outputs, 1.), vector<double>(outputs, 0.),
-                               &gradient);
+  layers.Backward(&gradient);
   expect_near("bottom diff", c, chain.dx, bottom.cpu_diff());
   expect_near("weight diff", c, chain.dw, conv.blobs()[0]->cpu_diff());
   expect_near("bias diff", c, chain.db, conv.blobs()[1]->cpu_diff());

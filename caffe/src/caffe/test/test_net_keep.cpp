@@ -128,6 +128,87 @@ TEST(KeepTest, ATrainNetWithKeepHasTheSameGradients) {
   }
 }
 
+/// Convolution, BatchNorm with fixed statistics, Scale or Bias, activation.
+string FoldedBlock(const string& name, const string& bottom, int outputs,
+                   const string& activation, const string& conv) {
+  return Conv(name, bottom, name, outputs, conv) +
+         LayerText("BatchNorm", "bn_" + name, name, name,
+                   "batch_norm_param { use_global_stats: true }") +
+         Scale("scale_" + name, name) + activation;
+}
+
+/// Largest difference of the gradients of a TRAIN net whose chains train folded from
+/// those of the same net layer by layer, over some steps that change the parameters.
+void ExpectSameTraining(const string& text, const string& keep, int least_groups) {
+  NetParameter param = net_param(text, TRAIN);
+  FloatNet plain(param);
+  param.add_keep(keep);
+  FloatNet folding(param);
+  EXPECT_GE(folding.num_groups(), least_groups);
+  for (FloatNet* net : {&plain, &folding}) FillParams(net, 5);
+  for (int step = 0; step < 4; ++step) {
+    for (FloatNet* net : {&plain, &folding}) {
+      fill_random(net->input_blobs()[0], 3 + step);
+      net->ClearParamDiffs();
+      net->ForwardBackward();
+    }
+    for (size_t i = 0; i < plain.params().size(); ++i) {
+      EXPECT_LE(relative_difference(gradient_of(*plain.params()[i]),
+                                    gradient_of(*folding.params()[i])),
+                1e-4)
+          << "parameter " << i << " in step " << step;
+    }
+    for (FloatNet* net : {&plain, &folding}) {
+      for (Blob<float>* parameter : net->learnable_params()) {
+        float size = 1e-20f;
+        for (int k = 0; k < parameter->count(); ++k) {
+          size = std::max(size, std::abs(parameter->cpu_diff()[k]));
+        }
+        for (int k = 0; k < parameter->count(); ++k) {  // the plain net's for both
+          parameter->mutable_cpu_data()[k] -= 0.05f / size * parameter->cpu_diff()[k];
+        }
+      }
+    }
+  }
+}
+
+TEST(KeepTest, TrainingFoldedHasTheGradientsOfTheLayersOneByOne) {
+  const string leaky =
+      LayerText("ReLU", "rb", "b", "b", "relu_param { negative_slope: 0.1 }");
+  const string text =
+      kInput + FoldedBlock("a", "x", 10, ReLU("ra", "a"), "kernel_size: 3 pad: 1") +
+      FoldedBlock("b", "a", 10, leaky, "kernel_size: 3 pad: 1 bias_term: false") +
+      FoldedBlock("d", "b", 10, "", "kernel_size: 3 pad: 1 group: 10") +
+      Sum("s", "a", "d") + ReLU("rs", "s") + Conv("e", "s", "e", 6, "kernel_size: 1") +
+      LayerText("Bias", "be", "e", "e") + ReLU("re", "e") +
+      Conv("head", "e", "head", 2, "kernel_size: 3 pad: 1") +
+      LayerText("Power", "loss", "head", "loss",
+                "power_param { power: 2 } loss_weight: 1");
+  ExpectSameTraining(text, "head", 4);
+}
+
+TEST(KeepTest, TrainingFoldedLeavesOutWhatDoesNotLearn) {
+  const string frozen = "param { lr_mult: 0 } param { lr_mult: 0 }";
+  const string text =
+      kInput +
+      LayerText("Convolution", "a", "x", "a",
+                frozen + " convolution_param { num_output: 10 kernel_size: 3 }") +
+      LayerText("BatchNorm", "bn_a", "a", "a",
+                "batch_norm_param { use_global_stats: true }") +
+      LayerText("Scale", "scale_a", "a", "a",
+                frozen + " scale_param { bias_term: true }") +
+      ReLU("ra", "a") +  // nothing learns so far
+      LayerText("Convolution", "b", "a", "b",
+                frozen + " convolution_param { num_output: 9 kernel_size: 3 }") +
+      Scale("scale_b", "b") + ReLU("rb", "b") +  // its Scale learns
+      Conv("c", "b", "c", 4) +
+      LayerText("BatchNorm", "bn_c", "c", "c",
+                "batch_norm_param { use_global_stats: true }") +
+      ReLU("rc", "c") +
+      LayerText("Power", "loss", "c", "loss", "power_param { power: 2 } loss_weight: 1");
+  ExpectSameTraining(text, "c", 3);
+}
+
 TEST(KeepTest, ABackwardRangeThatCutsAGroupStopsThere) {
   const string text =
       kInput + Conv("a", "x", "a", 10) + ReLU("r", "a") + Conv("b", "a", "b", 4) +

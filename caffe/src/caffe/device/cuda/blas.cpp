@@ -49,16 +49,14 @@ void gemm(const Gemm<Dtype>& p) {
   if (p.m == 0 || p.n == 0 || p.batch == 0) return;
   const cublasOperation_t op_a = p.transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N;
   const cublasOperation_t op_b = p.transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N;
-  const int lda = p.transpose_a ? p.m : p.k;
-  const int ldb = p.transpose_b ? p.k : p.n;
   const cudaDataType_t type = sizeof(Dtype) == 4 ? CUDA_R_32F : CUDA_R_64F;
   const cublasComputeType_t compute = sizeof(Dtype) == 8 ? CUBLAS_COMPUTE_64F
                                       : tf32_allowed()   ? CUBLAS_COMPUTE_32F_FAST_TF32
                                                          : CUBLAS_COMPUTE_32F;
   CUBLAS_CHECK(cublasGemmStridedBatchedEx(
-      cublas_handle(), op_b, op_a, p.n, p.m, p.k, &p.alpha, p.b, type, ldb > 0 ? ldb : 1,
-      p.stride_b, p.a, type, lda > 0 ? lda : 1, p.stride_a, &p.beta, p.c, type, p.n,
-      p.stride_c, p.batch, compute, CUBLAS_GEMM_DEFAULT));
+      cublas_handle(), op_b, op_a, p.n, p.m, p.k, &p.alpha, p.b, type, p.ldb(),
+      p.stride_b, p.a, type, p.lda(), p.stride_a, &p.beta, p.c, type, p.ldc(), p.stride_c,
+      p.batch, compute, CUBLAS_GEMM_DEFAULT));
 }
 
 template <typename Dtype>

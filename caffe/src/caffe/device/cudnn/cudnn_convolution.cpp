@@ -1,4 +1,4 @@
-// Convolutions by cuDNN 9, row-major, two spatial axes.
+// Convolutions by cuDNN 9, two spatial axes.
 //
 // Only algorithms that give equal bits on every run are offered. Its calls of before the
 // graph API are marked deprecated but are complete in every 9.x.
@@ -85,19 +85,19 @@ bool is_winograd(cudnnConvolutionBwdFilterAlgo_t algorithm) {
 template <typename Dtype>
 class CudnnConvolution : public ConvolutionOps<Dtype> {
  public:
-  explicit CudnnConvolution(const ConvShape& s)
-      : is_3x3_(s.kernel[0] == 3 && s.kernel[1] == 3) {
+  CudnnConvolution(const ConvShape& s, bool channels_last)
+      : is_3x3_(s.kernel[0] == 3 && s.kernel[1] == 3), channels_last_(channels_last) {
     const auto type = cudnn::dataType<Dtype>::type;
-    CUDNN_CHECK(cudnnSetTensor4dDescriptor(image_, CUDNN_TENSOR_NCHW, type, s.num,
-                                           s.image_channels(), s.image()[0],
-                                           s.image()[1]));
-    CUDNN_CHECK(cudnnSetTensor4dDescriptor(map_, CUDNN_TENSOR_NCHW, type, s.num,
-                                           s.map_channels(), s.map()[0], s.map()[1]));
-    CUDNN_CHECK(cudnnSetTensor4dDescriptor(bias_, CUDNN_TENSOR_NCHW, type, 1,
-                                           s.map_channels(), 1, 1));
-    CUDNN_CHECK(cudnnSetFilter4dDescriptor(weights_, type, CUDNN_TENSOR_NCHW,
-                                           s.map_channels(), s.image_channels() / s.group,
-                                           s.kernel[0], s.kernel[1]));
+    const auto order = channels_last ? CUDNN_TENSOR_NHWC : CUDNN_TENSOR_NCHW;
+    CUDNN_CHECK(cudnnSetTensor4dDescriptor(image_, order, type, s.num, s.image_channels(),
+                                           s.image()[0], s.image()[1]));
+    CUDNN_CHECK(cudnnSetTensor4dDescriptor(map_, order, type, s.num, s.map_channels(),
+                                           s.map()[0], s.map()[1]));
+    CUDNN_CHECK(
+        cudnnSetTensor4dDescriptor(bias_, order, type, 1, s.map_channels(), 1, 1));
+    CUDNN_CHECK(cudnnSetFilter4dDescriptor(weights_, type, order, s.map_channels(),
+                                           s.image_channels() / s.group, s.kernel[0],
+                                           s.kernel[1]));
     CUDNN_CHECK(cudnnSetConvolution2dDescriptor(
         convolution_, s.pad[0], s.pad[1], s.stride[0], s.stride[1], s.dilation[0],
         s.dilation[1], CUDNN_CROSS_CORRELATION, type));
@@ -112,10 +112,12 @@ class CudnnConvolution : public ConvolutionOps<Dtype> {
     }
   }
 
+  bool channels_last() const override { return channels_last_; }
   int variants(ConvOp op) override { return static_cast<int>(Variants(op).size()); }
   std::string name(ConvOp op, int variant) override {
     static const char* const kNames[] = {"correlate", "adjoint", "weights"};
-    return std::string("cuDNN ") + kNames[static_cast<int>(op)] + " algorithm " +
+    return std::string(channels_last_ ? "cuDNN channels-last " : "cuDNN ") +
+           kNames[static_cast<int>(op)] + " algorithm " +
            std::to_string(Variants(op)[variant].algorithm);
   }
 
@@ -141,10 +143,10 @@ class CudnnConvolution : public ConvolutionOps<Dtype> {
     }
   }
 
-  int fused_variants(const ConvTail<Dtype>& tail) override {
-    if (sizeof(Dtype) != 4 || tail.bias == nullptr) return 0;
+  int fused_variants(bool with_bias, bool with_relu) override {
+    if (sizeof(Dtype) != 4 || !with_bias) return 0;
     const auto& ways = Variants(ConvOp::kCorrelate);
-    if (tail.relu) return static_cast<int>(ways.size());
+    if (with_relu) return static_cast<int>(ways.size());
     return PrecomputedGemm() >= 0 ? 1 : 0;  // the only one without a ReLU
   }
 
@@ -188,6 +190,12 @@ class CudnnConvolution : public ConvolutionOps<Dtype> {
     ways->push_back({static_cast<int>(found.algo), found.memory});
   }
 
+  /// A question that the library refuses has no answers; row-major ones it must take.
+  void Note(cudnnStatus_t status, int* count) const {
+    if (!channels_last_) CUDNN_CHECK(status);
+    if (status != CUDNN_STATUS_SUCCESS) *count = 0;
+  }
+
   const std::vector<Variant>& Variants(ConvOp op) {
     std::vector<Variant>& ways = ways_[static_cast<int>(op)];
     if (asked_[static_cast<int>(op)]) return ways;
@@ -196,24 +204,27 @@ class CudnnConvolution : public ConvolutionOps<Dtype> {
     int count = 0;
     if (op == ConvOp::kCorrelate) {
       cudnnConvolutionFwdAlgoPerf_t found[kMost];
-      CUDNN_CHECK(cudnnGetConvolutionForwardAlgorithm_v7(
-          Handle(), image_, weights_, convolution_, map_, kMost, &count, found));
+      Note(cudnnGetConvolutionForwardAlgorithm_v7(
+               Handle(), image_, weights_, convolution_, map_, kMost, &count, found),
+           &count);
       for (int i = 0; i < count; ++i) Add(found[i], &ways);
     } else if (op == ConvOp::kAdjoint) {
       cudnnConvolutionBwdDataAlgoPerf_t found[kMost];
-      CUDNN_CHECK(cudnnGetConvolutionBackwardDataAlgorithm_v7(
-          Handle(), weights_, map_, convolution_, image_, kMost, &count, found));
+      Note(cudnnGetConvolutionBackwardDataAlgorithm_v7(
+               Handle(), weights_, map_, convolution_, image_, kMost, &count, found),
+           &count);
       for (int i = 0; i < count; ++i) Add(found[i], &ways);
     } else {
       cudnnConvolutionBwdFilterAlgoPerf_t found[kMost];
-      CUDNN_CHECK(cudnnGetConvolutionBackwardFilterAlgorithm_v7(
-          Handle(), image_, map_, convolution_, weights_, kMost, &count, found));
+      Note(cudnnGetConvolutionBackwardFilterAlgorithm_v7(
+               Handle(), image_, map_, convolution_, weights_, kMost, &count, found),
+           &count);
       for (int i = 0; i < count; ++i) Add(found[i], &ways);
     }
     return ways;
   }
 
-  const bool is_3x3_;
+  const bool is_3x3_, channels_last_;
   Tensor image_, map_, bias_;
   Filter weights_;
   Convolution convolution_;
@@ -222,16 +233,24 @@ class CudnnConvolution : public ConvolutionOps<Dtype> {
   bool asked_[3] = {false, false, false};
 };
 
+bool is_taken(const ConvShape& shape) {
+  return shape.spatial_axes() == 2 && shape.num > 0 && shape.input_positions() > 0;
+}
+
 }  // namespace
 
 template <typename Dtype>
 std::unique_ptr<ConvolutionOps<Dtype>> make_cudnn_convolution(const ConvShape& shape) {
-  if (shape.spatial_axes() != 2) return nullptr;
-  if (shape.num == 0 || shape.input_positions() == 0) return nullptr;
-  return std::make_unique<CudnnConvolution<Dtype>>(shape);
+  if (!is_taken(shape)) return nullptr;
+  return std::make_unique<CudnnConvolution<Dtype>>(shape, false);
 }
 template std::unique_ptr<ConvolutionOps<float>> make_cudnn_convolution(const ConvShape&);
 template std::unique_ptr<ConvolutionOps<double>> make_cudnn_convolution(const ConvShape&);
+
+std::unique_ptr<ConvolutionOps<float>> make_cudnn_channels_last(const ConvShape& shape) {
+  if (!is_taken(shape) || shape.group != 1) return nullptr;
+  return std::make_unique<CudnnConvolution<float>>(shape, true);
+}
 
 }  // namespace device
 }  // namespace caffe

@@ -11,5 +11,9 @@ std::unique_ptr<ConvolutionOps<Dtype>> make_cudnn_convolution(const ConvShape&) 
 template std::unique_ptr<ConvolutionOps<float>> make_cudnn_convolution(const ConvShape&);
 template std::unique_ptr<ConvolutionOps<double>> make_cudnn_convolution(const ConvShape&);
 
+std::unique_ptr<ConvolutionOps<float>> make_cudnn_channels_last(const ConvShape&) {
+  return nullptr;
+}
+
 }  // namespace device
 }  // namespace caffe

@@ -7,15 +7,32 @@
 namespace caffe {
 namespace device {
 
+namespace {
+
+/// caffe_cpu_gemm with rows of any distance.
+template <typename Dtype>
+void one_product(const Gemm<Dtype>& p, const Dtype* a, const Dtype* b, Dtype* c) {
+  const auto product = [&](auto* blas) {
+    blas(CblasRowMajor, p.transpose_a ? CblasTrans : CblasNoTrans,
+         p.transpose_b ? CblasTrans : CblasNoTrans, p.m, p.n, p.k, p.alpha, a, p.lda(), b,
+         p.ldb(), p.beta, c, p.ldc());
+  };
+  if constexpr (sizeof(Dtype) == 4) {
+    product(cblas_sgemm);
+  } else {
+    product(cblas_dgemm);
+  }
+}
+
+}  // namespace
+
 template <typename Dtype>
 void gemm(const Gemm<Dtype>& p) {
   check_body(&p, sizeof(p));
+  if (p.m == 0 || p.n == 0) return;
   const OpenMemory open;
   for (int i = 0; i < p.batch; ++i) {
-    caffe_cpu_gemm<Dtype>(p.transpose_a ? CblasTrans : CblasNoTrans,
-                          p.transpose_b ? CblasTrans : CblasNoTrans, p.m, p.n, p.k,
-                          p.alpha, p.a + i * p.stride_a, p.b + i * p.stride_b, p.beta,
-                          p.c + i * p.stride_c);
+    one_product(p, p.a + i * p.stride_a, p.b + i * p.stride_b, p.c + i * p.stride_c);
   }
 }
 

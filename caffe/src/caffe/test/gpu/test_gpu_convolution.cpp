@@ -1,5 +1,7 @@
 // Convolution and Deconvolution on the device against the host.
+#include "caffe/device/channels_last.hpp"
 #include "caffe/device/convolution_ops.hpp"
+#include "caffe/device/convolution_tail.hpp"
 #include "gpu_matches_cpu.hpp"
 
 namespace caffe {
@@ -77,19 +79,26 @@ ConvShape Plane(int num, int channels, int outputs, int group, int kernel, int s
   return shape;
 }
 
-/// What one way of an operation writes, from fixed operands.
+/// What one way of an operation writes, from fixed operands; row-major, whatever the
+/// order that it works in.
 vector<float> Written(device::ConvolutionOps<float>* ops, device::ConvOp op, int variant,
                       const ConvShape& s) {
   Blob<float> image(vector<int>{s.num, s.channels, s.input[0], s.input[1]});
   Blob<float> map(vector<int>{s.num, s.num_output, s.output[0], s.output[1]});
-  Blob<float> weights(vector<int>{static_cast<int>(s.weight_count())});
-  fill_uniform(&image, 1);
-  fill_uniform(&map, 2);
-  fill_uniform(&weights, 3);
+  const int taps = static_cast<int>(s.taps());
+  Blob<float> weights(vector<int>{s.num_output, s.channels / s.group, taps, 1});
+  unsigned int seed = 0;
   device::ConvOperands<float> operands;
-  operands.image = image.mutable_gpu_data();
-  operands.map = map.mutable_gpu_data();
-  operands.weights = weights.mutable_gpu_data();
+  for (const auto& [blob, pointer] :
+       {std::pair<Blob<float>*, float**>{&image, &operands.image},
+        {&map, &operands.map},
+        {&weights, &operands.weights}}) {
+    fill_uniform(blob, ++seed);
+    const ChannelsLast order =
+        ops->channels_last() ? device::channels_last_order(*blob) : ChannelsLast();
+    device::read_in_order<float>(blob->data().get(), order);
+    *pointer = device::write_in_order<float>(blob->data().get(), order);
+  }
   ops->Run(op, variant, operands);
   return data_of(op == device::ConvOp::kCorrelate ? map
                  : op == device::ConvOp::kAdjoint ? image
@@ -97,6 +106,27 @@ vector<float> Written(device::ConvolutionOps<float>* ops, device::ConvOp op, int
 }
 
 }  // namespace
+
+TEST(GpuConvolution, StripsGiveWhatUnfoldingAtOnceGives) {
+  SKIP_WITHOUT_DEVICE();
+  const vector<ConvShape> shapes = {
+      Plane(2, 6, 4, 1, 3, 1, 1, 1), Plane(1, 6, 9, 3, 3, 2, 1, 1),
+      Plane(3, 4, 5, 1, 4, 2, 1, 2), Plane(1, 5, 5, 5, 3, 1, 1, 1)};
+  for (const ConvShape& shape : shapes) {
+    const auto at_once = device::make_gemm_convolution<float>(shape);
+    const std::int64_t position_bytes = sizeof(float) * shape.channels * shape.taps();
+    for (const int positions : {1, 7, 40}) {
+      const auto strips =
+          device::make_gemm_convolution<float>(shape, positions * position_bytes);
+      for (const auto op : {device::ConvOp::kCorrelate, device::ConvOp::kAdjoint,
+                            device::ConvOp::kWeightGradient}) {
+        expect_near(Written(at_once.get(), op, 0, shape),
+                    Written(strips.get(), op, 0, shape), 1e-5,
+                    "strips of " + std::to_string(positions) + " positions");
+      }
+    }
+  }
+}
 
 TEST(GpuConvolution, EveryImplementationGivesWhatUnfoldingGives) {
   SKIP_WITHOUT_DEVICE();
@@ -108,9 +138,16 @@ TEST(GpuConvolution, EveryImplementationGivesWhatUnfoldingGives) {
   };
   for (const ConvShape& shape : shapes) {
     const auto reference = device::make_gemm_convolution<float>(shape);
-    for (const auto& make : {device::make_depthwise_convolution<float>,
-                             device::make_narrow_convolution<float>,
-                             device::make_cudnn_convolution<float>}) {
+    const auto reordering = [](const ConvShape& s) {
+      return device::make_reordering_convolution(s,
+                                                 device::make_gemm_convolution<float>(s));
+    };
+    using Maker = std::unique_ptr<device::ConvolutionOps<float>> (*)(const ConvShape&);
+    const vector<Maker> makers = {
+        device::make_depthwise_convolution<float>, device::make_narrow_convolution<float>,
+        device::make_cudnn_convolution<float>,     device::make_cudnn_channels_last,
+        device::make_channels_last_product,        reordering};
+    for (const Maker& make : makers) {
       const auto ops = make(shape);
       if (!ops) continue;
       for (const auto op : {device::ConvOp::kCorrelate, device::ConvOp::kAdjoint,
@@ -122,6 +159,23 @@ TEST(GpuConvolution, EveryImplementationGivesWhatUnfoldingGives) {
         }
       }
     }
+  }
+}
+
+TEST(GpuConvolution, SumsOfColumnsOfAnyShape) {
+  SKIP_WITHOUT_DEVICE();
+  for (const auto& [rows, columns] :
+       {std::pair<int, int>{1, 1}, {5, 3}, {100, 7}, {33, 64}, {4000, 40}}) {
+    Blob<float> matrix(vector<int>{rows, columns}), sums(vector<int>{columns});
+    fill_uniform(&matrix, 1);
+    fill_uniform(&sums, 2);
+    vector<float> expected = data_of(sums);
+    for (int i = 0; i < rows * columns; ++i) {
+      expected[i % columns] += matrix.cpu_data()[i];
+    }
+    device::add_column_sums(rows, columns, matrix.gpu_data(), sums.mutable_gpu_data());
+    expect_near(expected, data_of(sums), 1e-4,
+                std::to_string(rows) + " x " + std::to_string(columns));
   }
 }
 

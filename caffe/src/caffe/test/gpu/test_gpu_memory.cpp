@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "caffe/device/blas.hpp"
+#include "caffe/device/channels_last.hpp"
 #include "gpu_matches_cpu.hpp"
 
 namespace caffe {
@@ -83,6 +84,48 @@ TEST(GpuMemory, ChannelsLastAndBack) {
     }
   }
   caffe_gpu_scal(24, 2.f, blob.data()->mutable_gpu_channels_last(order));
+  for (int i = 0; i < 24; ++i) EXPECT_EQ(2 * before[i], blob.cpu_data()[i]);
+}
+
+TEST(GpuMemory, ReorderingByTilesTakesAnySizes) {
+  SKIP_WITHOUT_DEVICE();
+  for (const ChannelsLast order :
+       {ChannelsLast{1, 1, 1}, {2, 33, 5}, {3, 4, 70}, {1, 64, 65}, {2, 100, 1}}) {
+    const int count = order.num * order.channels * order.spatial;
+    Blob<float> rows(vector<int>{count}), last(vector<int>{count});
+    fill_uniform(&rows, 4);
+    fill_uniform(&last, 5);
+    const vector<float> before = data_of(rows);
+    vector<float> expected(count);
+    for (int i = 0; i < count; ++i) {
+      const int s = i % order.spatial, c = i / order.spatial % order.channels;
+      const int n = i / order.spatial / order.channels;
+      expected[(n * order.spatial + s) * order.channels + c] = before[i];
+    }
+    device::to_channels_last(order, rows.gpu_data(), last.mutable_gpu_data());
+    EXPECT_EQ(expected, data_of(last));
+    device::add_to_row_major(order, last.gpu_data(), rows.mutable_gpu_data());
+    for (int i = 0; i < count; ++i) ASSERT_EQ(2 * before[i], rows.cpu_data()[i]);
+    device::to_row_major(order, last.gpu_data(), rows.mutable_gpu_data());
+    EXPECT_EQ(before, data_of(rows));
+  }
+}
+
+TEST(GpuMemory, OneFormIsKept) {
+  SKIP_WITHOUT_DEVICE();
+  Blob<float> blob(vector<int>{2, 3, 2, 2});
+  fill_uniform(&blob, 4);
+  const vector<float> before = data_of(blob);
+  SyncedMemory* memory = blob.data().get();
+  const ChannelsLast order{2, 3, 4};
+  memory->gpu_channels_last(order);
+  memory->KeepOneForm(true);
+  EXPECT_EQ(nullptr, memory->device_address());
+  EXPECT_TRUE(memory->head_is_channels_last());
+  caffe_gpu_scal(24, 2.f, memory->mutable_gpu_channels_last(order));
+  blob.gpu_data();
+  memory->KeepOneForm(false);
+  EXPECT_EQ(nullptr, memory->channels_last_address());
   for (int i = 0; i < 24; ++i) EXPECT_EQ(2 * before[i], blob.cpu_data()[i]);
 }
 
