@@ -20,6 +20,8 @@ struct Gemm {
   Dtype* c = nullptr;
   int batch = 1;
   std::int64_t stride_a = 0, stride_b = 0, stride_c = 0;
+  /// float: TF32 though it is not allowed in general; the factors have no more digits.
+  bool on_tensor_cores = false;
   /// Numbers from a row to the next, as the matrices are stored; 0: densely packed.
   int row_a = 0, row_b = 0, row_c = 0;
 

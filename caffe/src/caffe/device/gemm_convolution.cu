@@ -3,11 +3,14 @@
 // What is unfolded at once is bounded: some images, or a strip of one image's map
 // positions.
 #include <algorithm>
+#include <string>
+#include <type_traits>
 
 #include "caffe/device/blas.hpp"
 #include "caffe/device/convolution_ops.hpp"
 #include "caffe/device/launch.hpp"
 #include "caffe/device/scratch.hpp"
+#include "caffe/device/split_product.hpp"
 #include "unfolding.hpp"
 
 namespace caffe {
@@ -120,12 +123,18 @@ class GemmConvolution : public ConvolutionOps<Dtype> {
         image_channels_(shape.image_channels() / shape.group),
         map_channels_(shape.map_channels() / shape.group) {}
 
-  int variants(ConvOp) override { return 1; }
-  std::string name(ConvOp, int) override {
-    return shape_.pointwise() ? "product" : "unfolding and product";
+  /// 0: plain products, 1: split ones.
+  int variants(ConvOp) override {
+    const bool may_split = sizeof(Dtype) == 4 && !tf32_allowed();
+    return may_split && split_products_wanted() ? 2 : 1;
+  }
+  std::string name(ConvOp, int variant) override {
+    const std::string product = variant == 1 ? "split product" : "product";
+    return shape_.pointwise() ? product : "unfolding and " + product;
   }
 
-  void Run(ConvOp op, int, const ConvOperands<Dtype>& operands) override {
+  void Run(ConvOp op, int variant, const ConvOperands<Dtype>& operands) override {
+    splits_ = variant == 1;
     const int positions = unfolding_.map_positions;
     const Strip whole{0, positions};
     if (shape_.pointwise()) {
@@ -186,6 +195,16 @@ class GemmConvolution : public ConvolutionOps<Dtype> {
     }
   }
 
+  void Product(const Gemm<Dtype>& p) const {
+    if constexpr (std::is_same<Dtype, float>::value) {
+      if (splits_) {
+        split_gemm(p);
+        return;
+      }
+    }
+    gemm(p);
+  }
+
   /// The products of all groups; images are a batch, and groups where there is one image.
   void Multiply(ConvOp op, int images, const Strip& strip,
                 const ConvOperands<Dtype>& part, Dtype* columns) {
@@ -209,13 +228,13 @@ class GemmConvolution : public ConvolutionOps<Dtype> {
         p.m = map_channels_, p.n = strip.count, p.k = rows;
         p.a = weights, p.b = column, p.c = map, p.row_c = positions;
         p.stride_a = stride_weights, p.stride_b = stride_column, p.stride_c = stride_map;
-        gemm(p);
+        Product(p);
       } else if (op == ConvOp::kAdjoint) {
         p.transpose_a = true;
         p.m = rows, p.n = strip.count, p.k = map_channels_;
         p.a = weights, p.b = map, p.row_b = positions, p.c = column;
         p.stride_a = stride_weights, p.stride_b = stride_map, p.stride_c = stride_column;
-        gemm(p);
+        Product(p);
       } else {
         p.transpose_b = true;
         p.m = map_channels_, p.n = rows, p.k = strip.count;
@@ -226,7 +245,7 @@ class GemmConvolution : public ConvolutionOps<Dtype> {
         for (int n = 0; n < images; ++n) {  // they add into one gradient
           p.a = map + n * map_step * groups;
           p.b = column + n * column_step * groups;
-          gemm(p);
+          Product(p);
         }
       }
     }
@@ -236,6 +255,7 @@ class GemmConvolution : public ConvolutionOps<Dtype> {
   std::int64_t column_bytes_;
   Unfolding unfolding_;
   int image_channels_, map_channels_;
+  bool splits_ = false;
 };
 
 }  // namespace

@@ -51,8 +51,9 @@ void gemm(const Gemm<Dtype>& p) {
   const cublasOperation_t op_b = p.transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N;
   const cudaDataType_t type = sizeof(Dtype) == 4 ? CUDA_R_32F : CUDA_R_64F;
   const cublasComputeType_t compute = sizeof(Dtype) == 8 ? CUBLAS_COMPUTE_64F
-                                      : tf32_allowed()   ? CUBLAS_COMPUTE_32F_FAST_TF32
-                                                         : CUBLAS_COMPUTE_32F;
+                                      : tf32_allowed() || p.on_tensor_cores
+                                          ? CUBLAS_COMPUTE_32F_FAST_TF32
+                                          : CUBLAS_COMPUTE_32F;
   CUBLAS_CHECK(cublasGemmStridedBatchedEx(
       cublas_handle(), op_b, op_a, p.n, p.m, p.k, &p.alpha, p.b, type, p.ldb(),
       p.stride_b, p.a, type, p.lda(), p.stride_a, &p.beta, p.c, type, p.ldc(), p.stride_c,

@@ -1,7 +1,12 @@
 // Convolution and Deconvolution on the device against the host.
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
 #include "caffe/device/channels_last.hpp"
 #include "caffe/device/convolution_ops.hpp"
 #include "caffe/device/convolution_tail.hpp"
+#include "caffe/device/split_product.hpp"
 #include "gpu_matches_cpu.hpp"
 
 namespace caffe {
@@ -160,6 +165,46 @@ TEST(GpuConvolution, EveryImplementationGivesWhatUnfoldingGives) {
       }
     }
   }
+}
+
+TEST(GpuConvolution, SplitProductsGiveWhatProductsGive) {
+  SKIP_WITHOUT_DEVICE();
+  setenv("CAFFE_SPLIT_TF32", "1", 1);
+  for (const ConvShape& shape :
+       {Plane(2, 6, 4, 1, 3, 1, 1, 1), Plane(1, 6, 9, 3, 3, 2, 1, 1),
+        Plane(3, 8, 5, 1, 1, 1, 0, 1)}) {
+    const auto ops = device::make_gemm_convolution<float>(shape);
+    const auto strips = device::make_gemm_convolution<float>(
+        shape, 7 * sizeof(float) * shape.channels * shape.taps());
+    for (const auto op : {device::ConvOp::kCorrelate, device::ConvOp::kAdjoint,
+                          device::ConvOp::kWeightGradient}) {
+      const vector<float> expected = Written(ops.get(), op, 0, shape);
+      ASSERT_EQ(2, ops->variants(op));
+      expect_near(expected, Written(ops.get(), op, 1, shape), 1e-5, "split");
+      expect_near(expected, Written(strips.get(), op, 1, shape), 1e-5, "split, strips");
+    }
+  }
+  unsetenv("CAFFE_SPLIT_TF32");
+}
+
+TEST(GpuConvolution, TheFirstPartOfASplitNumberIsATF32Number) {
+  SKIP_WITHOUT_DEVICE();
+  const float infinity = std::numeric_limits<float>::infinity();
+  const vector<float> numbers = {1.f / 3, -1e-30f, 3e38f, 0.f, -0.f, infinity};
+  const int n = static_cast<int>(numbers.size());
+  Blob<float> x(vector<int>{n + 1}), high(x.shape()), low(x.shape());
+  std::copy(numbers.begin(), numbers.end(), x.mutable_cpu_data());
+  x.mutable_cpu_data()[n] = std::numeric_limits<float>::quiet_NaN();
+  device::split(n + 1, x.gpu_data(), high.mutable_gpu_data(), low.mutable_gpu_data());
+  for (int i = 0; i < n; ++i) {
+    std::uint32_t bits;
+    std::memcpy(&bits, high.cpu_data() + i, sizeof(bits));
+    EXPECT_EQ(0u, bits & 0x1fffu) << numbers[i];
+    EXPECT_EQ(numbers[i], high.cpu_data()[i] + low.cpu_data()[i]);
+    EXPECT_LE(std::abs(low.cpu_data()[i]), std::abs(numbers[i]) / 1024) << numbers[i];
+  }
+  EXPECT_TRUE(std::isnan(high.cpu_data()[n]));
+  EXPECT_EQ(0.f, low.cpu_data()[n]);
 }
 
 TEST(GpuConvolution, SumsOfColumnsOfAnyShape) {
