@@ -9,8 +9,8 @@
 
 namespace caffe {
 
-/// How parts lie in a whole. Over axis 0 or 1 both directions work in the blocked layout
-/// if what they read is in it; else row-major.
+/// How parts lie in a whole. Both directions work where Caffe::mode() says; on the host
+/// over axis 0 or 1 in the blocked layout if what they read is in it, else row-major.
 template <typename Dtype>
 class Joint {
  public:
@@ -22,15 +22,14 @@ class Joint {
   void Join(const vector<SyncedMemory*>& parts, SyncedMemory* whole) const;
   /// Each part = its piece of the whole. A null part is left out.
   void Cut(SyncedMemory* whole, const vector<SyncedMemory*>& parts) const;
-  /// The same on the device.
-  void JoinGpu(const vector<SyncedMemory*>& parts, SyncedMemory* whole) const;
-  void CutGpu(SyncedMemory* whole, const vector<SyncedMemory*>& parts) const;
 
  private:
   void JoinPlain(const vector<SyncedMemory*>& parts, SyncedMemory* whole) const;
   void JoinBlocked(const vector<SyncedMemory*>& parts, SyncedMemory* whole) const;
+  void JoinGpu(const vector<SyncedMemory*>& parts, SyncedMemory* whole) const;
   void CutPlain(SyncedMemory* whole, const vector<SyncedMemory*>& parts) const;
   void CutBlocked(SyncedMemory* whole, const vector<SyncedMemory*>& parts) const;
+  void CutGpu(SyncedMemory* whole, const vector<SyncedMemory*>& parts) const;
   bool blocked_layouts_exist() const;
 
   int axis_ = 0;

@@ -32,11 +32,15 @@ class SliceLayer : public Layer<Dtype> {
   void Forward_cpu(const vector<Blob<Dtype>*>& bottom,
                    const vector<Blob<Dtype>*>& top) override;
   void Forward_gpu(const vector<Blob<Dtype>*>& bottom,
-                   const vector<Blob<Dtype>*>& top) override;
+                   const vector<Blob<Dtype>*>& top) override {
+    Forward_cpu(bottom, top);  // Joint works where the mode says
+  }
   void Backward_cpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
                     const vector<Blob<Dtype>*>& bottom) override;
   void Backward_gpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
-                    const vector<Blob<Dtype>*>& bottom) override;
+                    const vector<Blob<Dtype>*>& bottom) override {
+    Backward_cpu(top, propagate_down, bottom);
+  }
 
  private:
   vector<int> PartSizes(const Blob<Dtype>& bottom, int axis, int tops) const;

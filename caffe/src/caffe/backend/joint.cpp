@@ -66,6 +66,7 @@ bool Joint<Dtype>::blocked_layouts_exist() const {
 
 template <typename Dtype>
 void Joint<Dtype>::Join(const vector<SyncedMemory*>& parts, SyncedMemory* whole) const {
+  if (Caffe::mode() == Caffe::GPU) return JoinGpu(parts, whole);
   bool any = false;
   for (size_t i = 0; i < parts.size(); ++i) {
     any = any || (parts[i] != nullptr && is_blocked_as(*parts[i], part_layouts_[i]));
@@ -116,6 +117,7 @@ void Joint<Dtype>::JoinBlocked(const vector<SyncedMemory*>& parts,
 
 template <typename Dtype>
 void Joint<Dtype>::Cut(SyncedMemory* whole, const vector<SyncedMemory*>& parts) const {
+  if (Caffe::mode() == Caffe::GPU) return CutGpu(whole, parts);
   const bool seen = std::any_of(parts.begin(), parts.end(), [](const SyncedMemory* part) {
     return part != nullptr && part->has_views();
   });
