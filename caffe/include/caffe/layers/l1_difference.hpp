@@ -3,54 +3,62 @@
 #define CAFFE_LAYERS_L1_DIFFERENCE_HPP_
 
 #include <cmath>
-#include <cstdint>
 
-#include "caffe/blob.hpp"
-#include "caffe/device/body.hpp"
+#include "caffe/backend/map_difference.hpp"
 #include "caffe/proto/caffe.pb.h"
 
 namespace caffe {
 
-/// The difference of the bottoms at an entry, and what the modes make of it. A location
-/// is one (n, y, x); indices fit an int, as a blob's count does.
+/// What the modes make of a difference: a term an entry, or a term a location (n, y, x).
 template <typename Dtype>
-struct L1Difference {
-  const Dtype *a, *b;  ///< b may be null
-  int channels;
-  int plane;  ///< height * width
+struct L1Difference : MapDifference<Dtype> {
+  int by_location;
   double plateau, epsilon, power, omega;
 
-  L1Difference(const L1LossParameter& param, const Blob<Dtype>& shape, const Dtype* a,
-               const Dtype* b)
-      : a(a),
-        b(b),
-        channels(shape.channels()),
-        plane(shape.height() * shape.width()),
+  L1Difference(const L1LossParameter& param, const MapDifference<Dtype>& difference)
+      : MapDifference<Dtype>(difference),
+        by_location(param.l2_per_location()),
         plateau(param.plateau()),
         epsilon(param.epsilon()),
         power(param.power()),
-        omega(param.l2_prescale_by_channels() ? 1.0 / shape.channels() : 1.0) {}
+        omega(param.l2_prescale_by_channels() ? 1.0 / difference.channels : 1.0) {}
+  using MapDifference<Dtype>::at;
+  using MapDifference<Dtype>::is_known;
+  using MapDifference<Dtype>::first_entry;
+  using MapDifference<Dtype>::channels;
+  using MapDifference<Dtype>::plane;
 
-  CAFFE_HD double at(std::int64_t i) const {
-    return b == nullptr ? static_cast<double>(a[i]) : static_cast<double>(a[i]) - b[i];
+  int terms(int count) const {
+    return by_location && count > 0 ? count / channels : count;
   }
-  CAFFE_HD static bool is_known(double value) { return value == value; }
+  CAFFE_HD double loss(int term) const {
+    return by_location ? location_loss(term) : entry_loss(term);
+  }
+  /// diff = scale (d loss / d a) at the term's entries.
+  CAFFE_HD void write_gradient(int term, double scale, Dtype* diff) const {
+    if (!by_location) {
+      diff[term] = static_cast<Dtype>(scale * entry_slope(term));
+      return;
+    }
+    const double slope = scale * location_slope(term);
+    int i = first_entry(term);
+    for (int c = 0; c < channels; ++c, i += plane) {
+      const double value = at(i);
+      diff[i] = static_cast<Dtype>(is_known(value) ? slope * value : 0);
+    }
+  }
 
-  CAFFE_HD double entry_loss(std::int64_t i) const {
+  CAFFE_HD double entry_loss(int i) const {
     const double size = std::fabs(at(i));
     return size >= plateau ? size : 0;  // 0 where it is NaN
   }
   /// By the difference.
-  CAFFE_HD double entry_slope(std::int64_t i) const {
+  CAFFE_HD double entry_slope(int i) const {
     const double value = at(i);
     if (!(std::fabs(value) >= plateau)) return 0;
     return value > 0 ? 1 : value < 0 ? -1 : 0;
   }
 
-  CAFFE_HD int first_entry(int location) const {
-    const int item = location / plane;
-    return item * channels * plane + (location - item * plane);
-  }
   /// Sum of squares of a location, unknown entries left out.
   CAFFE_HD double squares(int location) const {
     const int first = first_entry(location);

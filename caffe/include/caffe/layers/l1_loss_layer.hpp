@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "caffe/blob.hpp"
-#include "caffe/layers/loss_layer.hpp"
+#include "caffe/layers/difference_loss_layer.hpp"
 
 namespace caffe {
 
@@ -24,17 +24,11 @@ namespace caffe {
 /// bottom; without any known entry loss and gradient are 0 under normalize_by_num_entries
 /// (there NaN).
 template <typename Dtype>
-class L1LossLayer : public LossLayer<Dtype> {
+class L1LossLayer : public DifferenceLossLayer<Dtype> {
  public:
-  explicit L1LossLayer(const LayerParameter& param) : LossLayer<Dtype>(param) {}
-  void Reshape(const vector<Blob<Dtype>*>& bottom,
-               const vector<Blob<Dtype>*>& top) override;
+  explicit L1LossLayer(const LayerParameter& param) : DifferenceLossLayer<Dtype>(param) {}
 
   const char* type() const override { return "L1Loss"; }
-  int ExactNumBottomBlobs() const override { return -1; }
-  int MinBottomBlobs() const override { return 1; }
-  int MaxBottomBlobs() const override { return 2; }
-  bool AllowForceBackward(const int) const override { return true; }
   bool RepeatsOnDevice() const override { return true; }
 
  protected:
@@ -46,10 +40,6 @@ class L1LossLayer : public LossLayer<Dtype> {
                    const vector<Blob<Dtype>*>& top) override;
   void Backward_gpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
                     const vector<Blob<Dtype>*>& bottom) override;
-
- private:
-  /// 1/Z of the last forward pass, one number; 0 where nothing was known.
-  Blob<double> normalizer_{vector<int>()};
 };
 
 }  // namespace caffe

@@ -6,7 +6,7 @@
 
 #include "caffe/backend/lpq_difference.hpp"
 #include "caffe/blob.hpp"
-#include "caffe/layers/loss_layer.hpp"
+#include "caffe/layers/difference_loss_layer.hpp"
 
 namespace caffe {
 
@@ -25,19 +25,14 @@ namespace caffe {
 /// normalize_by_num_entries; the schedule can go back and holds in test nets; with one
 /// bottom NaN stays in the bottom.
 template <typename Dtype>
-class LpqLossLayer : public LossLayer<Dtype> {
+class LpqLossLayer : public DifferenceLossLayer<Dtype> {
  public:
-  explicit LpqLossLayer(const LayerParameter& param) : LossLayer<Dtype>(param) {}
+  explicit LpqLossLayer(const LayerParameter& param)
+      : DifferenceLossLayer<Dtype>(param) {}
   void LayerSetUp(const vector<Blob<Dtype>*>& bottom,
                   const vector<Blob<Dtype>*>& top) override;
-  void Reshape(const vector<Blob<Dtype>*>& bottom,
-               const vector<Blob<Dtype>*>& top) override;
 
   const char* type() const override { return "LpqLoss"; }
-  int ExactNumBottomBlobs() const override { return -1; }
-  int MinBottomBlobs() const override { return 1; }
-  int MaxBottomBlobs() const override { return 2; }
-  bool AllowForceBackward(const int) const override { return true; }
   bool RepeatsOnDevice() const override {  // without a schedule
     return this->layer_param_.lpq_loss_param().p_size() == 1;
   }
@@ -55,14 +50,13 @@ class LpqLossLayer : public LossLayer<Dtype> {
  private:
   /// The entry of the schedule that holds at an iteration.
   int EpisodeAt(int iteration) const;
-  /// The loss by the exponents of this pass, without its pointers.
-  LpqDifference<Dtype> Rule(const Blob<Dtype>& bottom) const;
+  /// The loss by the exponents of this pass.
+  LpqDifference<Dtype> Rule(const MapDifference<Dtype>& difference) const;
   bool by_entries() const {
     return this->layer_param_.lpq_loss_param().normalize_by_num_entries();
   }
 
-  int episode_ = 0;          ///< of the last forward pass
-  Blob<double> normalizer_;  ///< 1/Z of the last forward pass; 0 where nothing was known
+  int episode_ = 0;  ///< of the last forward pass
 };
 
 }  // namespace caffe

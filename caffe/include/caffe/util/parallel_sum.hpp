@@ -26,6 +26,17 @@ T parallel_sum(std::int64_t n, const Body& body, std::int64_t piece = 4096) {
   return sum;
 }
 
+/// The sum of `term(i)` over [0, n), in double.
+template <typename Term>
+double parallel_sum_of(std::int64_t n, const Term& term) {
+  return parallel_sum(n, [&term](std::int64_t begin, std::int64_t end) {
+    const Term local(term);  // nobody can write to it: its numbers stay in registers
+    double sum = 0;
+    for (std::int64_t i = begin; i < end; ++i) sum += local(i);
+    return sum;
+  });
+}
+
 }  // namespace caffe
 
 #endif  // CAFFE_UTIL_PARALLEL_SUM_HPP_

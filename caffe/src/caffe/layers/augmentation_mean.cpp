@@ -22,11 +22,7 @@ void average_planes(const Blob<Dtype>& mean_image, Blob<Dtype>* means) {
   const std::int64_t plane = mean_image.count(2);
   for (int c = 0; c < means->count(); ++c) {
     const Dtype* mean = mean_image.cpu_data() + c * plane;
-    const double sum = parallel_sum(plane, [=](std::int64_t begin, std::int64_t end) {
-      double piece = 0;
-      for (std::int64_t i = begin; i < end; ++i) piece += mean[i];
-      return piece;
-    });
+    const double sum = parallel_sum_of(plane, [=](std::int64_t i) { return mean[i]; });
     means->mutable_cpu_data()[c] = static_cast<Dtype>(sum / plane);
   }
 }

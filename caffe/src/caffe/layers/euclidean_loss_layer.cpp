@@ -26,15 +26,10 @@ template <typename Dtype>
 void EuclideanLossLayer<Dtype>::Forward_cpu(const vector<Blob<Dtype>*>& bottom,
                                             const vector<Blob<Dtype>*>& top) {
   const Dtype *a = bottom[0]->cpu_data(), *b = bottom[1]->cpu_data();
-  const double sum =
-      parallel_sum(bottom[0]->count(), [=](std::int64_t begin, std::int64_t end) {
-        double squares = 0;
-        for (std::int64_t i = begin; i < end; ++i) {
-          const double difference = static_cast<double>(a[i]) - b[i];
-          squares += difference * difference;
-        }
-        return squares;
-      });
+  const double sum = parallel_sum_of(bottom[0]->count(), [=](std::int64_t i) {
+    const double difference = static_cast<double>(a[i]) - b[i];
+    return difference * difference;
+  });
   top[0]->mutable_cpu_data()[0] = static_cast<Dtype>(sum / 2 / Items(*bottom[0]));
 }
 

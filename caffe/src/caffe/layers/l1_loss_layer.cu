@@ -12,11 +12,10 @@ namespace {
 template <typename Dtype>
 struct LoadL1 {
   L1Difference<Dtype> d;
-  int by_location;
 
   CAFFE_HD double operator()(int row, int i) const {
-    if (row == 0) return by_location ? d.location_loss(i) : d.entry_loss(i);
-    if (!by_location) return d.is_known(d.at(i)) ? 1 : 0;
+    if (row == 0) return d.loss(i);
+    if (!d.by_location) return d.is_known(d.at(i)) ? 1 : 0;
     const int first = d.first_entry(i);
     int known = 0;
     for (int c = 0; c < d.channels; ++c) known += d.is_known(d.at(first + c * d.plane));
@@ -27,7 +26,7 @@ struct LoadL1 {
 template <typename Dtype>
 void l1_forward(int count, double items, bool by_entries, const LoadL1<Dtype>& load,
                 double* normalizer, Dtype* loss) {
-  const int length = load.by_location ? count / load.d.channels : count;
+  const int length = load.d.terms(count);
   if (!by_entries) {
     launch_row_sums<double>(
         1, length, load, CAFFE_LAMBDA(int, double sum) {
@@ -93,12 +92,9 @@ template <typename Dtype>
 void L1LossLayer<Dtype>::Forward_gpu(const vector<Blob<Dtype>*>& bottom,
                                      const vector<Blob<Dtype>*>& top) {
   const L1LossParameter& param = this->layer_param_.l1_loss_param();
-  const LoadL1<Dtype> load{
-      L1Difference<Dtype>(param, *bottom[0], bottom[0]->gpu_data(),
-                          bottom.size() > 1 ? bottom[1]->gpu_data() : nullptr),
-      param.l2_per_location()};
+  const LoadL1<Dtype> load{L1Difference<Dtype>(param, this->OnDevice(bottom))};
   l1_forward(bottom[0]->count(), bottom[0]->num(), param.normalize_by_num_entries(), load,
-             normalizer_.mutable_gpu_data(), top[0]->mutable_gpu_data());
+             this->normalizer_.mutable_gpu_data(), top[0]->mutable_gpu_data());
 }
 
 template <typename Dtype>
@@ -110,13 +106,13 @@ void L1LossLayer<Dtype>::Backward_gpu(const vector<Blob<Dtype>*>& top,
   Dtype* db = has_second && propagate_down[1] ? bottom[1]->mutable_gpu_diff() : nullptr;
   if (da == nullptr && db == nullptr) return;
   const L1LossParameter& param = this->layer_param_.l1_loss_param();
-  const L1Difference<Dtype> d(param, *bottom[0], bottom[0]->gpu_data(),
-                              has_second ? bottom[1]->gpu_data() : nullptr);
-  const L1Gradients<Dtype> to{normalizer_.gpu_data(), top[0]->gpu_diff(), da, db};
-  if (param.l2_per_location()) {
-    l1_backward_locations(bottom[0]->count() / d.channels, d, to);
+  const L1Difference<Dtype> d(param, this->OnDevice(bottom));
+  const L1Gradients<Dtype> to{this->normalizer_.gpu_data(), top[0]->gpu_diff(), da, db};
+  const int terms = d.terms(bottom[0]->count());
+  if (d.by_location) {
+    l1_backward_locations(terms, d, to);
   } else {
-    l1_backward_entries(bottom[0]->count(), d, to);
+    l1_backward_entries(terms, d, to);
   }
 }
 

@@ -2,8 +2,6 @@
 #include "caffe/layers/lpq_loss_layer.hpp"
 
 #include "caffe/layers/net_iteration.hpp"
-#include "caffe/util/parallel_for.hpp"
-#include "caffe/util/parallel_sum.hpp"
 
 namespace caffe {
 
@@ -33,19 +31,6 @@ void LpqLossLayer<Dtype>::LayerSetUp(const vector<Blob<Dtype>*>& bottom,
 }
 
 template <typename Dtype>
-void LpqLossLayer<Dtype>::Reshape(const vector<Blob<Dtype>*>& bottom,
-                                  const vector<Blob<Dtype>*>& top) {
-  const string where = "LpqLoss layer '" + this->layer_param_.name() + "': ";
-  CHECK_VALUE(bottom[0]->num_axes() == 4)
-      << where << "a bottom (N, C, H, W) is needed, not " << bottom[0]->shape_string();
-  CHECK_VALUE(bottom.size() == 1 || bottom[0]->shape() == bottom[1]->shape())
-      << where << "both bottoms must have the same shape; they are "
-      << bottom[0]->shape_string() << " and " << bottom[1]->shape_string();
-  top[0]->Reshape(vector<int>());
-  normalizer_.Reshape(vector<int>());
-}
-
-template <typename Dtype>
 int LpqLossLayer<Dtype>::EpisodeAt(int iteration) const {
   const LpqLossParameter& param = this->layer_param_.lpq_loss_param();
   int episode = 0;
@@ -56,62 +41,32 @@ int LpqLossLayer<Dtype>::EpisodeAt(int iteration) const {
 }
 
 template <typename Dtype>
-LpqDifference<Dtype> LpqLossLayer<Dtype>::Rule(const Blob<Dtype>& bottom) const {
+LpqDifference<Dtype> LpqLossLayer<Dtype>::Rule(
+    const MapDifference<Dtype>& difference) const {
   const LpqLossParameter& param = this->layer_param_.lpq_loss_param();
-  LpqDifference<Dtype> d;
-  d.channels = bottom.channels();
-  d.plane = bottom.count(2);
-  d.p = param.p(episode_);
-  d.q = param.q(episode_);
-  d.p_epsilon = param.p_epsilon();
-  d.q_epsilon = param.q_epsilon();
-  if (param.l2_prescale_by_channels()) d.omega = 1.0 / bottom.channels();
-  return d;
+  LpqDifference<Dtype> rule(difference);
+  rule.p = param.p(episode_);
+  rule.q = param.q(episode_);
+  rule.p_epsilon = param.p_epsilon();
+  rule.q_epsilon = param.q_epsilon();
+  if (param.l2_prescale_by_channels()) rule.omega = 1.0 / rule.channels;
+  return rule;
 }
 
 template <typename Dtype>
 void LpqLossLayer<Dtype>::Forward_cpu(const vector<Blob<Dtype>*>& bottom,
                                       const vector<Blob<Dtype>*>& top) {
   episode_ = EpisodeAt(training_iteration_of(this->GetNet()));
-  LpqDifference<Dtype> d = Rule(*bottom[0]);
-  d.a = bottom[0]->cpu_data();
-  d.b = bottom.size() > 1 ? bottom[1]->cpu_data() : nullptr;
-  const std::int64_t count = bottom[0]->count();
-  double divisor = bottom[0]->num();
-  if (by_entries()) {
-    divisor = parallel_sum(count, [=](std::int64_t begin, std::int64_t end) {
-      double known = 0;
-      for (std::int64_t i = begin; i < end; ++i) known += d.is_known(i) ? 1 : 0;
-      return known;
-    });
-    divisor /= d.channels;
-  }
-  const double normalizer = divisor > 0 ? 1 / divisor : 0;
-  *normalizer_.mutable_cpu_data() = normalizer;
-  const std::int64_t places = count == 0 ? 0 : count / d.channels;
-  const double sum = parallel_sum(places, [=](std::int64_t begin, std::int64_t end) {
-    double loss = 0;
-    for (std::int64_t i = begin; i < end; ++i) loss += d.loss(i);
-    return loss;
-  });
-  top[0]->mutable_cpu_data()[0] = static_cast<Dtype>(normalizer * sum);
+  top[0]->mutable_cpu_data()[0] =
+      this->LossOnHost(Rule(this->OnHost(bottom)), by_entries(), *bottom[0]);
 }
 
 template <typename Dtype>
 void LpqLossLayer<Dtype>::Backward_cpu(const vector<Blob<Dtype>*>& top,
                                        const vector<bool>& propagate_down,
                                        const vector<Blob<Dtype>*>& bottom) {
-  LpqDifference<Dtype> d = Rule(*bottom[0]);
-  d.a = bottom[0]->cpu_data();
-  d.b = bottom.size() > 1 ? bottom[1]->cpu_data() : nullptr;
-  const std::int64_t count = bottom[0]->count();
-  for (size_t side = 0; side < bottom.size(); ++side) {
-    if (!propagate_down[side] || count == 0) continue;
-    const LpqGradient<Dtype> gradient{d, side == 0 ? 1. : -1., normalizer_.cpu_data(),
-                                      top[0]->cpu_diff(),
-                                      bottom[side]->mutable_cpu_diff()};
-    for_each_index(count / d.channels, gradient);
-  }
+  this->GradientsOnHost(Rule(this->OnHost(bottom)), top[0]->cpu_diff()[0], propagate_down,
+                        bottom);
 }
 
 INSTANTIATE_CLASS(LpqLossLayer);

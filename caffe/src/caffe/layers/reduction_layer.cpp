@@ -11,15 +11,11 @@ namespace {
 
 template <typename Dtype>
 double SumRow(ReductionParameter_ReductionOp op, const Dtype* x, std::int64_t length) {
-  return parallel_sum(length, [=](std::int64_t begin, std::int64_t end) {
-    double sum = 0;
-    for (std::int64_t i = begin; i < end; ++i) {
-      const double value = x[i];
-      sum += op == ReductionParameter_ReductionOp_ASUM    ? std::fabs(value)
-             : op == ReductionParameter_ReductionOp_SUMSQ ? value * value
-                                                          : value;
-    }
-    return sum;
+  return parallel_sum_of(length, [=](std::int64_t i) {
+    const double value = x[i];
+    return op == ReductionParameter_ReductionOp_ASUM    ? std::fabs(value)
+           : op == ReductionParameter_ReductionOp_SUMSQ ? value * value
+                                                        : value;
   });
 }
 

@@ -68,14 +68,10 @@ template <typename Dtype>
 Dtype SoftmaxWithLossLayer<Dtype>::Normalizer(const Blob<Dtype>& label) {
   const Dtype* labels = label.cpu_data();
   const auto weights = positions_.weights();
-  const double valid =
-      parallel_sum(label.count(), [&](std::int64_t begin, std::int64_t end) {
-        double sum = 0;
-        for (std::int64_t i = begin; i < end; ++i) {
-          if (!positions_.ignores(labels[i])) sum += weights(static_cast<int>(i));
-        }
-        return sum;
-      });
+  const auto ignored = positions_.ignored();
+  const double valid = parallel_sum_of(label.count(), [=](std::int64_t i) {
+    return ignored(labels[i]) ? Dtype(0) : weights(static_cast<int>(i));
+  });
   if (!positions_.has_weight()) {
     return get_normalizer(positions_.mode(), static_cast<int>(valid));
   }
