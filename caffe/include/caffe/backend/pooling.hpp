@@ -49,6 +49,16 @@ struct PoolShape {
   std::int64_t pooled_plane() const { return std::int64_t{pooled_height} * pooled_width; }
 };
 
+/// visit(row, column) for each element of a window, or each output of two ranges, in
+/// row-major order. `Range` has begin and end.
+template <typename Range, typename Visit>
+CAFFE_HD void for_each_in_window(const Range& rows, const Range& columns,
+                                 const Visit& visit) {
+  for (int row = rows.begin; row < rows.end; ++row) {
+    for (int column = columns.begin; column < columns.end; ++column) visit(row, column);
+  }
+}
+
 /// `planes` planes of `lanes` interleaved channels each (1: row-major; the block of a
 /// blocked layout otherwise, in float). `mask` gets y * width + x of the first maximum in
 /// row-major order, -1 where the window holds none; it may be null.

@@ -260,12 +260,11 @@ void for_each_window(const PoolShape& shape, const Visit& visit) {
   }
 }
 
+// Calls visit(index in the plane) for every element of a window.
 template <typename Visit>
 void for_each_element(PoolShape::Span rows, PoolShape::Span columns, int width,
                       const Visit& visit) {
-  for (int h = rows.begin; h < rows.end; ++h) {
-    for (int w = columns.begin; w < columns.end; ++w) visit(h * width + w);
-  }
+  for_each_in_window(rows, columns, [&](int h, int w) { visit(h * width + w); });
 }
 
 }  // namespace

@@ -82,11 +82,10 @@ struct MaxPool {
     const PoolShape::Span rows = s.rows(at.row), columns = s.columns(at.column);
     const Dtype* plane = in + at.plane * s.height * s.width;
     Maximum<Dtype> best;
-    for (int h = rows.begin; h < rows.end; ++h) {
-      for (int w = columns.begin; w < columns.end; ++w) {
-        best.add(plane[h * s.width + w], h * s.width + w);
-      }
-    }
+    for_each_in_window(rows, columns, [&](int h, int w) {
+      const int k = h * s.width + w;
+      best.add(plane[k], k);
+    });
     const bool empty = rows.empty() || columns.empty();
     out.store(i, empty ? Dtype(0) : best.value, best.index);
   }
@@ -140,12 +139,10 @@ struct PickGradient {
     const int index = at.row * s.width + at.column;
     const int plane = at.plane * s.pooled_height * s.pooled_width;
     Dtype sum = 0;
-    for (int y = rows.begin; y < rows.end; ++y) {
-      for (int x = columns.begin; x < columns.end; ++x) {
-        const int o = plane + y * s.pooled_width + x;
-        if (mask[o] == index) sum += out_diff[o];
-      }
-    }
+    for_each_in_window(rows, columns, [&](int y, int x) {
+      const int o = plane + y * s.pooled_width + x;
+      if (mask[o] == index) sum += out_diff[o];
+    });
     in_diff[i] = sum;
   }
 };
@@ -163,9 +160,8 @@ struct AveragePool {
     const PoolShape::Span rows = s.rows(at.row), columns = s.columns(at.column);
     const Dtype* plane = in + at.plane * s.height * s.width;
     Dtype sum = 0;
-    for (int h = rows.begin; h < rows.end; ++h) {
-      for (int w = columns.begin; w < columns.end; ++w) sum += plane[h * s.width + w];
-    }
+    for_each_in_window(rows, columns,
+                       [&](int h, int w) { sum += plane[h * s.width + w]; });
     const bool empty = rows.empty() || columns.empty();
     out[i] = empty ? Dtype(0) : sum / static_cast<Dtype>(rows.counted * columns.counted);
   }
@@ -197,12 +193,10 @@ struct AverageGradient {
     const PoolShape::Outputs columns = s.column_outputs(at.column);
     const Dtype* plane = out_diff + at.plane * s.pooled_height * s.pooled_width;
     Dtype sum = 0;
-    for (int y = rows.begin; y < rows.end; ++y) {
-      for (int x = columns.begin; x < columns.end; ++x) {
-        sum += plane[y * s.pooled_width + x] /
-               static_cast<Dtype>(s.rows(y).counted * s.columns(x).counted);
-      }
-    }
+    for_each_in_window(rows, columns, [&](int y, int x) {
+      sum += plane[y * s.pooled_width + x] /
+             static_cast<Dtype>(s.rows(y).counted * s.columns(x).counted);
+    });
     in_diff[i] = sum;
   }
 };
@@ -223,21 +217,19 @@ struct StochasticPick {
     const PoolShape::Span rows = s.rows(at.row), columns = s.columns(at.column);
     const Dtype* plane = in + at.plane * s.height * s.width;
     Dtype sum = 0;
-    for (int h = rows.begin; h < rows.end; ++h) {
-      for (int w = columns.begin; w < columns.end; ++w) sum += plane[h * s.width + w];
-    }
+    for_each_in_window(rows, columns,
+                       [&](int h, int w) { sum += plane[h * s.width + w]; });
     // The first element whose running sum reaches the threshold; the last one at worst.
     const Dtype threshold = device::random_uniform<Dtype>(seed, i) * sum;
     Dtype running = 0;
     int pick = -1;
     bool found = false;
-    for (int h = rows.begin; h < rows.end && !found; ++h) {
-      for (int w = columns.begin; w < columns.end && !found; ++w) {
-        pick = h * s.width + w;
-        running += plane[pick];
-        found = running >= threshold && running > 0;
-      }
-    }
+    for_each_in_window(rows, columns, [&](int h, int w) {
+      if (found) return;
+      pick = h * s.width + w;
+      running += plane[pick];
+      found = running >= threshold && running > 0;
+    });
     mask[i] = pick;
     out[i] = pick >= 0 ? plane[pick] : Dtype(0);
   }
@@ -248,14 +240,11 @@ template <typename Dtype>
 struct WindowSums {
   Dtype sum = 0, squares = 0;
   CAFFE_HD WindowSums(const PoolShape& s, const Dtype* plane, int y, int x) {
-    const PoolShape::Span rows = s.rows(y), columns = s.columns(x);
-    for (int h = rows.begin; h < rows.end; ++h) {
-      for (int w = columns.begin; w < columns.end; ++w) {
-        const Dtype value = plane[h * s.width + w];
-        sum += value;
-        squares += value * value;
-      }
-    }
+    for_each_in_window(s.rows(y), s.columns(x), [&](int h, int w) {
+      const Dtype value = plane[h * s.width + w];
+      sum += value;
+      squares += value * value;
+    });
   }
   CAFFE_HD Dtype expectation() const { return sum > 0 ? squares / sum : Dtype(0); }
 };
@@ -287,14 +276,12 @@ struct ExpectedGradient {
     const Dtype* plane = in + at.plane * s.height * s.width;
     const Dtype* plane_diff = out_diff + at.plane * s.pooled_height * s.pooled_width;
     Dtype total = 0;
-    for (int y = rows.begin; y < rows.end; ++y) {
-      for (int x = columns.begin; x < columns.end; ++x) {
-        const WindowSums<Dtype> window(s, plane, y, x);
-        if (!(window.sum > 0)) continue;
-        total += plane_diff[y * s.pooled_width + x] * (2 * in[i] - window.expectation()) /
-                 window.sum;
-      }
-    }
+    for_each_in_window(rows, columns, [&](int y, int x) {
+      const WindowSums<Dtype> window(s, plane, y, x);
+      if (!(window.sum > 0)) return;
+      total += plane_diff[y * s.pooled_width + x] * (2 * in[i] - window.expectation()) /
+               window.sum;
+    });
     in_diff[i] = total;
   }
 };
