@@ -11,6 +11,7 @@
 #include "augmentation_check.hpp"
 #include "caffe/layers/data_augmentation_layer.hpp"
 #include "caffe/test/test_caffe_main.hpp"
+#include "error_check.hpp"
 
 namespace caffe {
 
@@ -29,13 +30,11 @@ class DataAugmentationLayerTest : public MultiDeviceTest<TypeParam> {
   }
   void Forward() { layer_->Forward(bottoms_, tops_); }
   void ExpectRefused(const string& text, const string& words) {
-    try {
+    const string error = FullErrorOf([&] {
       SetUpLayer(text);
       Forward();
-      ADD_FAILURE() << "accepted; expected: " << words;
-    } catch (const Error& error) {
-      EXPECT_NE(string(error.what()).find(words), string::npos) << error.what();
-    }
+    });
+    EXPECT_TRUE(has_words(error, {words}));
   }
   vector<Dtype> Top() const { return copy_of(top_.cpu_data(), top_.count()); }
   /// Bottom 1 holds these.

@@ -16,6 +16,7 @@
 #include "caffe/layer_factory.hpp"
 #include "caffe/test/test_caffe_main.hpp"
 #include "caffe/test/test_gradient_check_util.hpp"
+#include "error_check.hpp"
 
 namespace caffe {
 
@@ -96,13 +97,9 @@ class LayerUnderTest {
   }
   /// Calls SetUp and returns the message of the error that it must throw.
   string SetUpError() {
-    try {
-      SetUp();
-    } catch (const Error& error) {
-      return error.what();
-    }
-    ADD_FAILURE() << "no error";
-    return "";
+    const string error = FullErrorOf([&] { SetUp(); });
+    EXPECT_NE(error, "");
+    return error;
   }
 
   shared_ptr<Layer<Dtype>> layer;

@@ -35,22 +35,7 @@ NetPtr<Dtype> make_net(const string& text, Phase phase = TRAIN) {
 
 /// The message of the error that building the net ends in; "" where it builds.
 inline string net_error(const string& text, Phase phase = TRAIN) {
-  try {
-    make_net<float>(text, phase);
-  } catch (const Error& error) {
-    return error.what();  // with its context: layer and bottoms
-  }
-  return "";
-}
-
-inline testing::AssertionResult has_words(const string& text,
-                                          const std::vector<string>& words) {
-  for (const string& word : words) {
-    if (text.find(word) == string::npos) {
-      return testing::AssertionFailure() << "'" << word << "' is not in: " << text;
-    }
-  }
-  return testing::AssertionSuccess();
+  return FullErrorOf([&] { make_net<float>(text, phase); });
 }
 
 template <typename Dtype>

@@ -100,12 +100,7 @@ std::unique_ptr<Solver<Dtype>> make_solver(const string& text, const string& net
 }
 
 inline string solver_error(const string& text, const string& net) {
-  try {
-    make_solver<float>(text, net)->Step(1);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
+  return FullErrorOf([&] { make_solver<float>(text, net)->Step(1); });
 }
 
 template <typename Dtype>

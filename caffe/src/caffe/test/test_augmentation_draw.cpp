@@ -7,6 +7,7 @@
 #include "augmentation_check.hpp"
 #include "caffe/common.hpp"
 #include "caffe/layers/augmentation_draw.hpp"
+#include "error_check.hpp"
 
 namespace caffe {
 namespace {
@@ -23,12 +24,7 @@ vector<double> numbers(const Coefficients& values) {
 
 template <typename Function>
 void expect_error(const string& words, const Function& function) {
-  try {
-    function();
-    ADD_FAILURE() << "no error; expected: " << words;
-  } catch (const Error& error) {
-    EXPECT_NE(string(error.what()).find(words), string::npos) << error.what();
-  }
+  EXPECT_TRUE(has_words(FullErrorOf(function), {words}));
 }
 
 TEST(AugmentationCoefficientsTest, OrderAndDefaultsAreTheMessages) {

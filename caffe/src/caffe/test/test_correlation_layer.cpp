@@ -5,6 +5,7 @@
 #include "caffe/layers/correlation_layer.hpp"
 #include "caffe/test/test_caffe_main.hpp"
 #include "caffe/test/test_gradient_check_util.hpp"
+#include "error_check.hpp"
 #include "flow_check_values.hpp"
 
 namespace caffe {
@@ -408,12 +409,8 @@ TYPED_TEST(CorrelationLayerTest, WritesOnlyTheDiffsAskedFor) {
 TYPED_TEST(CorrelationLayerTest, RefusesWhatItCannotDo) {
   typedef typename TypeParam::Dtype Dtype;
   const auto expect_message = [&](Layer<Dtype>* layer, const string& words) {
-    try {
-      layer->SetUp(this->bottoms_, this->tops_);
-      ADD_FAILURE() << "accepted; expected: " << words;
-    } catch (const Error& error) {
-      EXPECT_NE(string(error.what()).find(words), string::npos) << error.what();
-    }
+    const string error = FullErrorOf([&] { layer->SetUp(this->bottoms_, this->tops_); });
+    EXPECT_TRUE(has_words(error, {words}));
   };
   const auto refused = [&](const Case& c, const string& words) {
     this->Settings(c, false);

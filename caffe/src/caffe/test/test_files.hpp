@@ -1,5 +1,4 @@
-// What tests of files share: a folder that goes away, the shared data, messages of
-// errors.
+// What tests of files share: a folder that goes away, the shared data.
 #ifndef CAFFE_TEST_FILES_HPP_
 #define CAFFE_TEST_FILES_HPP_
 
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include "caffe/util/io.hpp"
+#include "error_check.hpp"
 
 namespace caffe {
 
@@ -51,27 +51,6 @@ inline std::string SharedFile(const std::string& name) {
     if (std::filesystem::exists(path)) return path;
   }
   return "";
-}
-
-/// The message of the Error that `action` throws; "" where it throws none.
-template <typename Action>
-std::string ErrorOf(const Action& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.message();
-  }
-  return "";
-}
-
-template <typename Action>
-bool ThrowsKind(const Action& action, Error::Kind kind) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.kind() == kind;
-  }
-  return false;
 }
 
 }  // namespace caffe

@@ -5,6 +5,7 @@
 
 #include "caffe/test/test_caffe_main.hpp"
 #include "caffe/util/hdf5.hpp"
+#include "error_check.hpp"
 
 namespace caffe {
 namespace {
@@ -22,15 +23,6 @@ class HDF5Test : public ::testing::Test {
       blob->mutable_cpu_data()[i] = i + 0.5;
       blob->mutable_cpu_diff()[i] = -i;
     }
-  }
-  // The message of the error that `action` must raise.
-  static string ErrorOf(const std::function<void()>& action) {
-    try {
-      action();
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
   }
 
   string path_;
@@ -136,18 +128,18 @@ TYPED_TEST(HDF5Test, ErrorsNameFileAndDataset) {
       {[&] { hdf5_create_file("no/such/folder/x.h5"); }, "no/such/folder/x.h5"},
   };
   for (const Case& c : cases) {
-    const string message = this->ErrorOf(c.action);
+    const string message = FullErrorOf(c.action);
     EXPECT_NE(message.find(c.words), string::npos)
         << c.words << " is not in: " << message;
   }
-  EXPECT_NE(this->ErrorOf(cases[0].action).find(this->path_), string::npos);
+  EXPECT_NE(FullErrorOf(cases[0].action).find(this->path_), string::npos);
   // A refused load leaves the rest working.
   hdf5_load_nd_dataset(file, "w", 0, 4, &blob);
 }
 
 TYPED_TEST(HDF5Test, AFileThatIsNoHdf5IsRefused) {
   std::ofstream(this->path_) << "certainly not HDF5";
-  const string message = this->ErrorOf([&] { hdf5_open_file(this->path_); });
+  const string message = FullErrorOf([&] { hdf5_open_file(this->path_); });
   EXPECT_NE(message.find("is not an HDF5 file"), string::npos) << message;
 }
 
@@ -160,7 +152,7 @@ TYPED_TEST(HDF5Test, ATruncatedFileIsRefused) {
   string bytes(4000, '\0');
   std::ifstream(this->path_, std::ios::binary).read(&bytes[0], bytes.size());
   std::ofstream(this->path_, std::ios::binary) << bytes;
-  const string message = this->ErrorOf([&] { hdf5_open_file(this->path_); });
+  const string message = FullErrorOf([&] { hdf5_open_file(this->path_); });
   EXPECT_NE(message.find(this->path_), string::npos) << message;
 }
 

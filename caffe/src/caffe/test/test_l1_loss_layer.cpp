@@ -4,6 +4,7 @@
 #include "caffe/layers/l1_loss_layer.hpp"
 #include "caffe/test/test_caffe_main.hpp"
 #include "caffe/test/test_gradient_check_util.hpp"
+#include "error_check.hpp"
 #include "flow_check_values.hpp"
 
 namespace caffe {
@@ -191,12 +192,8 @@ TYPED_TEST(L1LossLayerTest, WithoutEpsilonEqualBottomsHaveNoGradient) {
 TYPED_TEST(L1LossLayerTest, RefusesBottomsOfDifferentShapes) {
   this->SetShape({1, 2, 2, 3}, {});
   this->b_.Reshape(1, 2, 3, 2);
-  try {
-    this->Forward(L1LossParameter());
-    FAIL() << "different shapes were accepted";
-  } catch (const Error& error) {
-    EXPECT_NE(string(error.what()).find("1 2 3 2"), string::npos) << error.what();
-  }
+  const string error = FullErrorOf([&] { this->Forward(L1LossParameter()); });
+  EXPECT_TRUE(has_words(error, {"1 2 3 2"}));
 }
 
 }  // namespace

@@ -141,12 +141,7 @@ TEST(SoftmaxWithLossTest, RefusesLabelsThatDoNotFit) {
                                {{2, 3}, {2}});
     Set(test.bottom[1], {0, label});
     test.SetUp();
-    try {
-      test.Forward();
-    } catch (const Error& caught) {
-      return string(caught.what());
-    }
-    return string();
+    return FullErrorOf([&] { test.Forward(); });
   };
   if (Caffe::mode() == Caffe::CPU) {  // a device says NaN: gpu/test_gpu_losses.cpp
     EXPECT_NE(error(3).find("label 3 at position 1"), string::npos);

@@ -27,16 +27,6 @@ vector<vector<Dtype>> AllParams(const Net<Dtype>& net) {
   return values;
 }
 
-template <typename Action>
-string FullErrorOf(const Action& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
-
 // --- between nets and messages
 
 TEST(NetToProtoTest, AMessageHoldsEachLayersDefinitionAndBlobs) {

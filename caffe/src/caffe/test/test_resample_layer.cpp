@@ -6,6 +6,7 @@
 #include "caffe/layers/resample_layer.hpp"
 #include "caffe/test/test_caffe_main.hpp"
 #include "caffe/test/test_gradient_check_util.hpp"
+#include "error_check.hpp"
 #include "flow_check_values.hpp"
 
 namespace caffe {
@@ -301,12 +302,8 @@ TYPED_TEST(ResampleLayerTest, RefusesWhatItCannotDo) {
   typedef typename TypeParam::Dtype Dtype;
   const auto expect_message = [&](const string& words) {
     ResampleLayer<Dtype> layer(this->param_);
-    try {
-      layer.SetUp(this->bottoms_, this->tops_);
-      ADD_FAILURE() << "accepted; expected: " << words;
-    } catch (const Error& error) {
-      EXPECT_NE(string(error.what()).find(words), string::npos) << error.what();
-    }
+    const string error = FullErrorOf([&] { layer.SetUp(this->bottoms_, this->tops_); });
+    EXPECT_TRUE(has_words(error, {words}));
   };
   this->bottom_.Reshape(1, 1, 3, 5);
   this->Settings(ResampleParameter::AREA, true, 2, 2);

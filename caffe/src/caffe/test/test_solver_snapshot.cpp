@@ -33,16 +33,6 @@ class SnapshotTest : public ::testing::Test {
   TemporaryFolder folder_;
 };
 
-template <typename Action>
-string FullErrorOf(const Action& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
-
 TEST_F(SnapshotTest, TheBinaryFormHoldsWhatTheOriginalReads) {
   const auto solver = make_solver<float>(
       Solver_("momentum: 0.9 lr_policy: 'multistep' gamma: 0.1 stepvalue: 1"),

@@ -7,6 +7,7 @@
 #include "caffe/layers/warp_layer.hpp"
 #include "caffe/test/test_caffe_main.hpp"
 #include "caffe/test/test_gradient_check_util.hpp"
+#include "error_check.hpp"
 #include "flow_check_values.hpp"
 
 namespace caffe {
@@ -370,13 +371,8 @@ TYPED_TEST(WarpLayersTest, RefuseFlowsThatDoNotFit) {
     this->image_.Reshape(2, 3, 5, 7);
     this->flow_.Reshape(flow);
     const shared_ptr<Layer<Dtype>> layer = this->Make(rule);
-    try {
-      layer->SetUp(this->bottoms_, this->tops_);
-      ADD_FAILURE() << "accepted; expected: " << words;
-    } catch (const Error& error) {
-      EXPECT_NE(string(error.what()).find(words), string::npos) << error.what();
-      EXPECT_NE(string(error.what()).find("'warp'"), string::npos) << error.what();
-    }
+    const string error = FullErrorOf([&] { layer->SetUp(this->bottoms_, this->tops_); });
+    EXPECT_TRUE(has_words(error, {words, "'warp'"}));
   };
   expect_refused(WarpRule::kFlowWarp, {2, 3, 5, 7}, "must have 2 channels");
   expect_refused(WarpRule::kFlowWarp, {1, 2, 5, 7},
