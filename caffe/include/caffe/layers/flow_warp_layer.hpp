@@ -4,9 +4,8 @@
 
 #include <vector>
 
-#include "caffe/backend/warp.hpp"
 #include "caffe/blob.hpp"
-#include "caffe/layer.hpp"
+#include "caffe/layers/warp_base_layer.hpp"
 
 namespace caffe {
 
@@ -20,32 +19,17 @@ namespace caffe {
 ///
 /// From FlowNet2 (facts: layers_flow.md 2.1).
 template <typename Dtype>
-class FlowWarpLayer : public Layer<Dtype> {
+class FlowWarpLayer : public WarpBaseLayer<Dtype> {
  public:
-  explicit FlowWarpLayer(const LayerParameter& param) : Layer<Dtype>(param) {}
+  explicit FlowWarpLayer(const LayerParameter& param) : WarpBaseLayer<Dtype>(param) {}
   void Reshape(const vector<Blob<Dtype>*>& bottom,
                const vector<Blob<Dtype>*>& top) override;
 
   const char* type() const override { return "FlowWarp"; }
-  int ExactNumBottomBlobs() const override { return 2; }
-  int ExactNumTopBlobs() const override { return 1; }
-  bool RepeatsOnDevice() const override { return true; }
 
  protected:
-  void Forward_cpu(const vector<Blob<Dtype>*>& bottom,
-                   const vector<Blob<Dtype>*>& top) override;
-  void Backward_cpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
-                    const vector<Blob<Dtype>*>& bottom) override;
-  void Forward_gpu(const vector<Blob<Dtype>*>& bottom,
-                   const vector<Blob<Dtype>*>& top) override;
-  void Backward_gpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
-                    const vector<Blob<Dtype>*>& bottom) override;
-
- private:
-  /// What the top gets where the position is outside.
-  Dtype fill() const;
-
-  WarpShape shape_;
+  Dtype fill() const override;
+  using WarpBaseLayer<Dtype>::shape_;
 };
 
 }  // namespace caffe

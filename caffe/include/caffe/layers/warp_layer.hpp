@@ -5,9 +5,8 @@
 
 #include <vector>
 
-#include "caffe/backend/warp.hpp"
 #include "caffe/blob.hpp"
-#include "caffe/layer.hpp"
+#include "caffe/layers/warp_base_layer.hpp"
 
 namespace caffe {
 
@@ -22,31 +21,18 @@ namespace caffe {
 ///
 /// From the forks (facts: layers_flow.md 2.2 to 2.4).
 template <typename Dtype>
-class WarpLayer : public Layer<Dtype> {
+class WarpLayer : public WarpBaseLayer<Dtype> {
  public:
-  explicit WarpLayer(const LayerParameter& param) : Layer<Dtype>(param) {}
+  explicit WarpLayer(const LayerParameter& param) : WarpBaseLayer<Dtype>(param) {}
   void LayerSetUp(const vector<Blob<Dtype>*>& bottom,
                   const vector<Blob<Dtype>*>& top) override;
   void Reshape(const vector<Blob<Dtype>*>& bottom,
                const vector<Blob<Dtype>*>& top) override;
 
   const char* type() const override { return "Warp"; }
-  int ExactNumBottomBlobs() const override { return 2; }
-  int ExactNumTopBlobs() const override { return 1; }
-  bool RepeatsOnDevice() const override { return true; }
 
  protected:
-  void Forward_cpu(const vector<Blob<Dtype>*>& bottom,
-                   const vector<Blob<Dtype>*>& top) override;
-  void Backward_cpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
-                    const vector<Blob<Dtype>*>& bottom) override;
-  void Forward_gpu(const vector<Blob<Dtype>*>& bottom,
-                   const vector<Blob<Dtype>*>& top) override;
-  void Backward_gpu(const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
-                    const vector<Blob<Dtype>*>& bottom) override;
-
- private:
-  WarpShape shape_;
+  using WarpBaseLayer<Dtype>::shape_;
 };
 
 }  // namespace caffe

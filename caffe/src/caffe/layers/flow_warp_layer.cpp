@@ -32,22 +32,6 @@ Dtype FlowWarpLayer<Dtype>::fill() const {
   return nan ? std::numeric_limits<Dtype>::quiet_NaN() : Dtype(0);
 }
 
-template <typename Dtype>
-void FlowWarpLayer<Dtype>::Forward_cpu(const vector<Blob<Dtype>*>& bottom,
-                                       const vector<Blob<Dtype>*>& top) {
-  if (top[0]->count() == 0) return;
-  warp_forward(shape_, fill(), *bottom[0], *bottom[1], top[0]);
-}
-
-template <typename Dtype>
-void FlowWarpLayer<Dtype>::Backward_cpu(const vector<Blob<Dtype>*>& top,
-                                        const vector<bool>& propagate_down,
-                                        const vector<Blob<Dtype>*>& bottom) {
-  if (top[0]->count() == 0) return;
-  if (propagate_down[0]) warp_backward_image(shape_, *top[0], *bottom[1], bottom[0]);
-  if (propagate_down[1]) warp_backward_flow(shape_, *top[0], *bottom[0], bottom[1]);
-}
-
 INSTANTIATE_CLASS(FlowWarpLayer);
 REGISTER_LAYER_CLASS(FlowWarp);
 

@@ -36,22 +36,6 @@ void WarpLayer<Dtype>::Reshape(const vector<Blob<Dtype>*>& bottom,
   top[0]->Reshape({image.num(), image.channels(), flow.height(), flow.width()});
 }
 
-template <typename Dtype>
-void WarpLayer<Dtype>::Forward_cpu(const vector<Blob<Dtype>*>& bottom,
-                                   const vector<Blob<Dtype>*>& top) {
-  if (top[0]->count() == 0) return;
-  warp_forward(shape_, Dtype(0), *bottom[0], *bottom[1], top[0]);
-}
-
-template <typename Dtype>
-void WarpLayer<Dtype>::Backward_cpu(const vector<Blob<Dtype>*>& top,
-                                    const vector<bool>& propagate_down,
-                                    const vector<Blob<Dtype>*>& bottom) {
-  if (top[0]->count() == 0) return;
-  if (propagate_down[0]) warp_backward_image(shape_, *top[0], *bottom[1], bottom[0]);
-  if (propagate_down[1]) warp_backward_flow(shape_, *top[0], *bottom[0], bottom[1]);
-}
-
 INSTANTIATE_CLASS(WarpLayer);
 REGISTER_LAYER_CLASS(Warp);
 
