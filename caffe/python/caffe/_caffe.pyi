@@ -287,7 +287,6 @@ class Net:
         """
         Both passes as one, as a solver runs them: a GPU may replay them. The loss.
         """
-
     def _set_input_arrays(self, data: numpy.ndarray, labels: numpy.ndarray) -> None: ...
     def _top_ids(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> list[int]: ...
     def after_backward(self, callback: collections.abc.Callable) -> None: ...
@@ -470,7 +469,8 @@ class Solver:
         """
     def exchange_average(self) -> None:
         """
-        Exchanges the train net's weights with their average; again: back.
+        Exchanges the train net's weights with their running average (weight_average in
+        the solver); a second call exchanges them back.
         """
     def restore(self, filename: typing.Any) -> None:
         """
@@ -495,7 +495,7 @@ class Solver:
     @property
     def has_average(self) -> bool:
         """
-        Whether an average of the weights is kept (weight_average).
+        Whether a running average of the weights is kept.
         """
     @property
     def iter(self) -> int:
@@ -574,7 +574,6 @@ class Timer:
         """
         Does not wait for the GPU; reading `ms` does.
         """
-
     @property
     def ms(self) -> float:
         """

@@ -1,7 +1,9 @@
 """The package as a whole: its names, its types, what an unbuilt tree says, its settings."""
 
 import ast
+import inspect
 import pickle
+import re
 import shutil
 import subprocess
 import sys
@@ -132,17 +134,52 @@ def test_the_schema_is_complete_and_pickles():
         _ = caffe_pb2.Nothing
 
 
-def test_the_stub_file_has_the_names_and_members_of_the_compiled_module():
-    tree = ast.parse((PACKAGE / "_caffe.pyi").read_text())
-    classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
-    functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
-    for name, value in vars(_caffe).items():
-        if name.startswith("_") or not getattr(value, "__module__", "").startswith("caffe"):
-            continue
-        if not isinstance(value, type):
-            assert name in functions, f"{name}: run caffe/python/generate_stubs.py"
-        elif not issubclass(value, Exception):
-            stubbed = {getattr(node, "name", None) for node in classes[name].body}
-            members = {member for member in vars(value) if not member.startswith("__")}
-            missing = members - stubbed - {"_pybind11_conduit_v1_"}
-            assert not missing, f"{name}.{missing}: run caffe/python/generate_stubs.py"
+def in_stub(nodes: list[ast.FunctionDef]) -> tuple[set[str], str]:
+    """Parameter names and words of a function's overloads."""
+    names, words = set(), []
+    for node in nodes:
+        names |= {each.arg for each in ast.walk(node) if isinstance(each, ast.arg)}
+        words += (ast.get_docstring(node) or "").split()
+    return names - {"args", "kwargs"}, " ".join(words)
+
+
+def in_module(function) -> tuple[set[str], str]:
+    """The same, from the signatures that pybind11 writes into docstrings."""
+    text = function.__doc__ or ""
+    if inspect.isfunction(function):  # of pycaffe.py
+        names = set(inspect.signature(function).parameters)
+    else:
+        signature = re.compile(r"^(?:\d+\. )?\w+\(.*\)(?: -> .+)?$|^Overloaded function\.$", re.M)
+        names = {n for line in signature.findall(text) for n in re.findall(r"[(, ](\w+): ", line)}
+        text = signature.sub("", text)
+    return names - {"args", "kwargs"}, " ".join(text.split())
+
+
+def test_the_stub_file_says_what_the_compiled_module_says():
+    again = "run caffe/python/generate_stubs.py"
+    module = ast.parse((PACKAGE / "_caffe.pyi").read_text())
+    classes = {node.name: node for node in module.body if isinstance(node, ast.ClassDef)}
+    compiled = {
+        name: value
+        for name, value in vars(_caffe).items()
+        if inspect.isclass(value) and value.__module__.startswith("caffe")
+    }
+    assert set(classes) == {n for n, c in compiled.items() if not issubclass(c, Exception)}, again
+    scopes = [(module, vars(_caffe)), *((classes[n], vars(compiled[n])) for n in classes)]
+    for scope, members in scopes:
+        stubbed: dict[str, list[ast.FunctionDef]] = {}
+        for node in scope.body:
+            if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+                stubbed.setdefault(node.name, []).append(node)
+        functions = {
+            name: value
+            for name, value in members.items()
+            if not name.startswith("_")
+            and (inspect.isroutine(value) or isinstance(value, property))
+        }
+        assert set(stubbed) == set(functions), again
+        for name, value in functions.items():
+            names, words = in_stub(stubbed[name])
+            if isinstance(value, property):
+                names = set()
+            assert (names, words) == in_module(value), f"{name}: {again}"
