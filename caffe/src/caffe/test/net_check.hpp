@@ -8,6 +8,7 @@
 #include <cmath>
 #include <memory>
 #include <random>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,15 @@ inline NetParameter net_param(const string& text, Phase phase = TRAIN) {
   ParseTextFormat(text, "test", &param);
   param.mutable_state()->set_phase(phase);
   return param;
+}
+
+/// The text of an Input layer; `dims` such as "2 3 4 5".
+inline string Input(const string& name, const string& dims) {
+  string shape;
+  std::istringstream list(dims);
+  for (string dim; list >> dim;) shape += " dim: " + dim;
+  return "layer { name: '" + name + "' type: 'Input' top: '" + name +
+         "' input_param { shape {" + shape + " } } } ";
 }
 
 template <typename Dtype>

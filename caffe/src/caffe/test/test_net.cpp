@@ -5,14 +5,6 @@
 namespace caffe {
 namespace {
 
-string Input(const string& name, const string& dims) {
-  string shape;
-  std::istringstream list(dims);
-  for (string dim; list >> dim;) shape += " dim: " + dim;
-  return "layer { name: '" + name + "' type: 'Input' top: '" + name +
-         "' input_param { shape {" + shape + " } } } ";
-}
-
 string Power(const string& name, const string& bottom, const string& top, double scale,
              const string& more = "") {
   return "layer { name: '" + name + "' type: 'Power' bottom: '" + bottom + "' top: '" +

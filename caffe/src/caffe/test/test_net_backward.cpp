@@ -4,14 +4,6 @@
 namespace caffe {
 namespace {
 
-string Input(const string& name, const string& dims) {
-  string shape;
-  std::istringstream list(dims);
-  for (string dim; list >> dim;) shape += " dim: " + dim;
-  return "layer { name: '" + name + "' type: 'Input' top: '" + name +
-         "' input_param { shape {" + shape + " } } } ";
-}
-
 string InnerProduct(const string& name, const string& bottom, const string& top,
                     int outputs, const string& more = "", double weight = 0.5) {
   return "layer { name: '" + name + "' type: 'InnerProduct' bottom: '" + bottom +
