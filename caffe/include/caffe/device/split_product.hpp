@@ -15,7 +15,7 @@ namespace device {
 void split(int n, const float* x, float* high, float* low);
 
 /// gemm(product) as low_a high_b + high_a low_b + high_a high_b. What is left out is
-/// below 2^-21 of |a| |b|.
+/// below 2^-21 of |a| |b|; an infinite factor gives NaN.
 void split_gemm(const Gemm<float>& product);
 
 /// CAFFE_SPLIT_TF32=1: convolutions try it where TF32 is not allowed. (Off by default
