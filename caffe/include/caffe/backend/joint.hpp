@@ -9,8 +9,14 @@
 
 namespace caffe {
 
+/// Row r of a part is at r * step + begin in the whole.
+struct JointPlace {
+  int rows, length, step, begin;
+};
+
 /// How parts lie in a whole. Both directions work where Caffe::mode() says; on the host
-/// over axis 0 or 1 in the blocked layout if what they read is in it, else row-major.
+/// over axis 0 or 1 in the blocked layout if what they read is in it, on the device over
+/// axis 1 channels-last if most of it is, else row-major.
 template <typename Dtype>
 class Joint {
  public:
@@ -30,6 +36,8 @@ class Joint {
   void CutPlain(SyncedMemory* whole, const vector<SyncedMemory*>& parts) const;
   void CutBlocked(SyncedMemory* whole, const vector<SyncedMemory*>& parts) const;
   void CutGpu(SyncedMemory* whole, const vector<SyncedMemory*>& parts) const;
+  ChannelsLast PartOrder(size_t i) const;
+  JointPlace PlaceOf(size_t i, bool channels_last) const;
   bool blocked_layouts_exist() const;
 
   int axis_ = 0;

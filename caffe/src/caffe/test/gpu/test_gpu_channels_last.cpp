@@ -69,7 +69,38 @@ void ExpectSameGradients(const Net<float>& expected, const Net<float>& found) {
   }
 }
 
+/// Two convolutions joined with the input, and cut again.
+const string kJoined =
+    kInput + Conv("a", "x", "a", 8) + Conv("b", "x", "b", 5) +
+    "layer { name: 'cat' type: 'Concat' bottom: 'a' bottom: 'x' bottom: 'b' top: 'cat' } "
+    "layer { name: 'cut' type: 'Slice' bottom: 'cat' top: 'c' top: 'd' "
+    "        slice_param { slice_point: 10 } } " +
+    Conv("e", "c", "e", 6) + Conv("f", "d", "f", 6) + Sum("s", "e", "f") +
+    LayerText("Power", "loss", "s", "loss", "power_param { power: 2 } loss_weight: 1");
+
 }  // namespace
+
+TEST(GpuChannelsLast, ConcatAndSliceGoOnInThatOrder) {
+  SKIP_WITHOUT_DEVICE();
+  const GpuMode gpu;
+  FloatNet rows(net_param(kJoined, TRAIN));
+  FillParams(&rows, 5);
+  const Layout layout("channels-last");
+  FloatNet last(net_param(kJoined, TRAIN));
+  FillParams(&last, 5);
+  for (int pass = 0; pass < 2; ++pass) {
+    Pass(&rows, 3 + pass);
+    Pass(&last, 3 + pass);
+    for (const char* name : {"cat", "c", "d"}) {
+      EXPECT_TRUE(IsChannelsLast(last, name)) << name;
+    }
+    EXPECT_TRUE(last.blob_by_name("cat")->diff()->head_is_channels_last());
+    ExpectSameGradients(rows, last);
+    EXPECT_LE(relative_difference(values_of(*rows.blob_by_name("cat")),
+                                  values_of(*last.blob_by_name("cat"))),
+              1e-5);
+  }
+}
 
 TEST(GpuChannelsLast, ATestNetEqualsItself) {
   SKIP_WITHOUT_DEVICE();
