@@ -3,19 +3,21 @@
 Names and fields of a row are those of a peer's script for other frameworks, so that both can
 be put side by side: `median_ms`, `min_ms`, `max_ms` between marks on the GPU, `wall_ms` a run,
 `runs`, `first_s` of the first run (choosing kernels included), `peak_mb` of GPU memory while
-the timed runs went on.
+the timed runs went on; `deviation` of a forward pass of one frame pair from the CPU's pass,
+largest over the outputs, relative to an output's largest number.
 """
 
 from __future__ import annotations
 
 import gc
 import json
+import os
 import re
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +30,22 @@ GFLOP = 198.55  # convolutions and deconvolutions of the deploy net at 480x854
 RUNS = 20
 SHORT_RUNS = 100  # of work that takes less than SHORT_SECONDS
 SHORT_SECONDS = 5e-4
-PRECISIONS = {"fp32": False, "tf32": True}
+
+
+@dataclass(frozen=True)
+class Precision:
+    """How products are computed: whether TF32 is allowed, and what the environment says."""
+
+    tf32: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+PRECISIONS = {
+    "fp32": Precision(),
+    "tf32": Precision(tf32=True),
+    "fp32 split": Precision(environment={"CAFFE_SPLIT_TF32": "1"}),
+    "tf32 row-major": Precision(tf32=True, environment={"CAFFE_LAYOUT": "row-major"}),
+}
 OPERATORS = {
     "corr flownetc": correlation(256, 48, 64, 20, 2),
     "corr pwc": correlation(96, 112, 256, 4, 1),
@@ -94,10 +111,30 @@ def measure(run: Callable[[], Any], most_seconds: float) -> dict[str, Any]:
 
 
 class _Weights:
-    """The seeded weights, drawn once."""
+    """The seeded weights, drawn once, and what the CPU makes of one frame pair with them."""
 
     def __init__(self) -> None:
         self._values: dict[str, list[np.ndarray]] = {}
+        self._outputs: dict[str, np.ndarray] = {}
+
+    def deviation(self, net: Any) -> float:
+        """That of the outputs of `net`, which has just run on the seeded frames."""
+        import caffe
+
+        if not self._outputs:
+            caffe.set_mode_cpu()
+            try:
+                on_cpu = _deploy_net(1)
+                self.fill(on_cpu)
+                deploy_net.fill_frames(on_cpu)
+                on_cpu.forward()
+                self._outputs = {n: on_cpu.blobs[n].data.copy() for n in deploy_net.OUTPUTS}
+            finally:
+                caffe.set_mode_gpu()
+        return max(
+            float(np.abs(net.blobs[name].data - wanted).max() / np.abs(wanted).max())
+            for name, wanted in self._outputs.items()
+        )
 
     def fill(self, net: Any) -> None:
         if not self._values:
@@ -117,16 +154,23 @@ def _whole_pass(net: Any) -> Callable[[], Any]:
     return lambda: net._forward(0, last)
 
 
-def _forward_row(weights: _Weights, batch: int, most: float) -> dict[str, Any]:
+def _deploy_net(batch: int) -> Any:
     import caffe
 
     net = caffe.Net(str(deploy_net.DEPLOY), caffe.TEST, keep=deploy_net.OUTPUTS)
     for name in ("data", "data2"):
         net.blobs[name].reshape(batch, 3, *net.blobs[name].data.shape[2:])
     net.reshape()
+    return net
+
+
+def _forward_row(weights: _Weights, batch: int, most: float) -> dict[str, Any]:
+    net = _deploy_net(batch)
     weights.fill(net)
     deploy_net.fill_frames(net)
     row = measure(_whole_pass(net), most)
+    if batch == 1:
+        row["deviation"] = weights.deviation(net)
     row["gflop"] = round(GFLOP * batch, 1)
     row["tflops"] = round(row["gflop"] / row["median_ms"], 2)
     return row
@@ -179,11 +223,15 @@ def rows(small: bool = False) -> Iterator[Row]:
 
     def at(precision: str, body: Callable[..., dict[str, Any]], *args: Any) -> Callable:
         def run(most: float) -> dict[str, Any]:
-            caffe.allow_tf32(PRECISIONS[precision])
+            setting = PRECISIONS[precision]
+            os.environ.update(setting.environment)
+            caffe.allow_tf32(setting.tf32)
             try:
                 return body(*args, most)
             finally:
                 caffe.allow_tf32(False)
+                for name in setting.environment:
+                    del os.environ[name]
 
         return run
 
@@ -254,4 +302,5 @@ def _line(entry: dict[str, Any]) -> str:
         f"{entry['name']:<46} {entry['median_ms']:>10.3f} {entry['min_ms']:>10.3f} "
         f"{entry['peak_mb']:>10.1f}   n={entry['runs']} wall={entry['wall_ms']:.3f} "
         f"first={entry['first_s']:.2f}s"
+        + (f" deviation={entry['deviation']:.1e}" if "deviation" in entry else "")
     )

@@ -10,11 +10,11 @@ from typing import Any
 
 OURS = (
     (
-        re.compile(r"fwd b(?P<batch>\d+) (?P<precision>\w+) caffe"),
+        re.compile(r"fwd b(?P<batch>\d+) (?P<precision>\w+)( [\w-]+)? caffe"),
         r"(compile )?fwd b{batch} {precision} .*",
     ),
     (
-        re.compile(r"train b(?P<batch>\d+) (?P<precision>\w+) flow-frozen caffe"),
+        re.compile(r"train b(?P<batch>\d+) (?P<precision>\w+)( [\w-]+)? flow-frozen caffe"),
         r"train b{batch} {precision} \w+ flow-frozen \w+",
     ),
     (
@@ -51,7 +51,10 @@ def comparison(ours: Path, theirs: Path) -> list[str]:
         if "median_ms" not in row:
             lines.append(f"| {row['name']} | {row.get('error', row.get('skipped', ''))[:80]} |||||")
             continue
-        cells = [row["name"], f"{row['median_ms']:.3f}", f"{row['peak_mb']:.0f}"]
+        name = row["name"]
+        if "deviation" in row:
+            name += f" (from the CPU: {row['deviation']:.0e})"
+        cells = [name, f"{row['median_ms']:.3f}", f"{row['peak_mb']:.0f}"]
         best = best_of_peers(row["name"], peers)
         if best is not None:
             ratio = best["median_ms"] / row["median_ms"]

@@ -10,6 +10,7 @@
 #include "caffe/device/convolution_tail.hpp"
 #include "caffe/device/device.hpp"
 #include "caffe/device/graph.hpp"
+#include "caffe/device/split_product.hpp"
 #include "caffe/device/stopwatch.hpp"
 
 namespace caffe {
@@ -85,8 +86,9 @@ int kind_of(const ConvCall<Dtype>& call) {
 std::string key_of(const ConvShape& shape, int kind, bool is_double) {
   std::ostringstream key;
   key << current() << ' ' << kind << ' ' << is_double << ' ' << tf32_allowed() << ' '
-      << OffersChannelsLast() << ' ' << shape.num << ' ' << shape.channels << ' '
-      << shape.num_output << ' ' << shape.group << ' ' << shape.transposed;
+      << OffersChannelsLast() << ' ' << split_products_wanted() << ' ' << shape.num << ' '
+      << shape.channels << ' ' << shape.num_output << ' ' << shape.group << ' '
+      << shape.transposed;
   for (const auto* sizes : {&shape.input, &shape.output, &shape.kernel, &shape.stride,
                             &shape.pad, &shape.dilation}) {
     for (const int size : *sizes) key << ' ' << size;

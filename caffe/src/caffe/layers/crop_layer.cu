@@ -1,4 +1,7 @@
 // Crop on the device: each thread finds its value's place in the other array.
+#include <algorithm>
+
+#include "caffe/device/channels_last.hpp"
 #include "caffe/device/divisor.hpp"
 #include "caffe/device/launch.hpp"
 #include "caffe/layers/crop_layer.hpp"
@@ -80,13 +83,27 @@ void spread_window(int n, const Window& window, const Dtype* small, Dtype* large
       });
 }
 
+/// The window of an array whose channels, axis 1, lie last.
+Window channels_last_window(Window window) {
+  for (auto* axes : {&window.from, &window.size, &window.offset}) {
+    std::rotate(axes->begin() + 1, axes->begin() + 2, axes->end());
+  }
+  return window;
+}
+
 }  // namespace
 
 template <typename Dtype>
 void CropLayer<Dtype>::Forward_gpu(const vector<Blob<Dtype>*>& bottom,
                                    const vector<Blob<Dtype>*>& top) {
-  take_window(top[0]->count(), window_, bottom[0]->gpu_data(),
-              top[0]->mutable_gpu_data());
+  SyncedMemory* large = bottom[0]->data().get();
+  const ChannelsLast order = device::common_order(*bottom[0], {large});
+  const bool last = order.channels > 0;
+  const ChannelsLast small_order =
+      last ? device::channels_last_order(*top[0]) : ChannelsLast();
+  take_window(top[0]->count(), last ? channels_last_window(window_) : window_,
+              device::read_in_order<Dtype>(large, order),
+              device::write_in_order<Dtype>(top[0]->data().get(), small_order));
 }
 
 template <typename Dtype>
@@ -101,8 +118,14 @@ void CropLayer<Dtype>::Backward_gpu(const vector<Blob<Dtype>*>& top,
     caffe_gpu_set(bottom[0]->count(), Dtype(0), bottom[0]->mutable_gpu_diff());
     return;
   }
-  spread_window(bottom[0]->count(), window_, top[0]->gpu_diff(),
-                bottom[0]->mutable_gpu_diff());
+  SyncedMemory* small = top[0]->diff().get();
+  const ChannelsLast order = device::common_order(*top[0], {small});
+  const bool last = order.channels > 0;
+  const ChannelsLast large_order =
+      last ? device::channels_last_order(*bottom[0]) : ChannelsLast();
+  spread_window(bottom[0]->count(), last ? channels_last_window(window_) : window_,
+                device::read_in_order<Dtype>(small, order),
+                device::write_in_order<Dtype>(bottom[0]->diff().get(), large_order));
 }
 
 INSTANTIATE_LAYER_GPU_FUNCS(CropLayer);

@@ -102,6 +102,32 @@ TEST(GpuChannelsLast, ConcatAndSliceGoOnInThatOrder) {
   }
 }
 
+TEST(GpuChannelsLast, CropGoesOnInThatOrder) {
+  SKIP_WITHOUT_DEVICE();
+  const GpuMode gpu;
+  const string text =
+      kInput + Input("small", 2, 1, 4, 5) + Conv("a", "x", "a", 6) +
+      "layer { name: 'crop' type: 'Crop' bottom: 'a' bottom: 'small' top: 'crop' "
+      "        crop_param { axis: 2 offset: 1 offset: 3 } } " +
+      Conv("b", "crop", "b", 3) +
+      LayerText("Power", "loss", "b", "loss", "power_param { power: 2 } loss_weight: 1");
+  FloatNet rows(net_param(text, TRAIN));
+  FillParams(&rows, 5);
+  const Layout layout("channels-last");
+  FloatNet last(net_param(text, TRAIN));
+  FillParams(&last, 5);
+  Pass(&rows, 3);
+  Pass(&last, 3);
+  EXPECT_TRUE(IsChannelsLast(last, "crop"));
+  EXPECT_TRUE(last.blob_by_name("a")->diff()->head_is_channels_last());
+  EXPECT_EQ(values_of(*rows.blob_by_name("crop")).size(),
+            values_of(*last.blob_by_name("crop")).size());
+  EXPECT_LE(relative_difference(values_of(*rows.blob_by_name("crop")),
+                                values_of(*last.blob_by_name("crop"))),
+            1e-5);
+  ExpectSameGradients(rows, last);
+}
+
 TEST(GpuChannelsLast, ATestNetEqualsItself) {
   SKIP_WITHOUT_DEVICE();
   const GpuMode gpu;
