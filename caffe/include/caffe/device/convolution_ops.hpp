@@ -7,6 +7,7 @@
 #include <string>
 
 #include "caffe/backend/conv_shape.hpp"
+#include "caffe/device/workspace.hpp"
 
 namespace caffe {
 namespace device {
@@ -58,10 +59,9 @@ class ConvolutionOps {
 /// Unfolding and products of matrices; any number of spatial axes up to 6. Always there.
 /// At most `column_bytes` are unfolded at once (more only where one position of the map
 /// has more).
-constexpr std::int64_t kColumnBytes = std::int64_t{96} << 20;
 template <typename Dtype>
 std::unique_ptr<ConvolutionOps<Dtype>> make_gemm_convolution(
-    const ConvShape& shape, std::int64_t column_bytes = kColumnBytes);
+    const ConvShape& shape, std::int64_t column_bytes = workspace_limit());
 /// One thread an output: depthwise convolutions; null for others.
 template <typename Dtype>
 std::unique_ptr<ConvolutionOps<Dtype>> make_depthwise_convolution(const ConvShape& shape);

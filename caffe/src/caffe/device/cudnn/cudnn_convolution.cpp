@@ -19,8 +19,6 @@ namespace device {
 
 namespace {
 
-constexpr std::size_t kMostWorkspace = std::size_t{256} << 20;
-
 struct Handles {
   std::map<int, cudnnHandle_t> by_device;
   ~Handles() {
@@ -179,7 +177,9 @@ class CudnnConvolution : public ConvolutionOps<Dtype> {
   template <typename Found>
   void Add(const Found& found, std::vector<Variant>* ways) const {
     const auto math = tf32_allowed() ? CUDNN_DEFAULT_MATH : CUDNN_FMA_MATH;
-    if (found.status != CUDNN_STATUS_SUCCESS || found.memory > kMostWorkspace) return;
+    if (found.status != CUDNN_STATUS_SUCCESS ||
+        found.memory > static_cast<std::size_t>(workspace_limit()))
+      return;
     if (found.determinism != CUDNN_DETERMINISTIC) return;
     if (math == CUDNN_FMA_MATH && found.mathType == CUDNN_TENSOR_OP_MATH) return;
     // Winograd's transforms for larger kernels lose three digits of float32 (measured).

@@ -1,0 +1,17 @@
+// How much memory one call of a convolution may work in.
+#ifndef CAFFE_DEVICE_WORKSPACE_HPP_
+#define CAFFE_DEVICE_WORKSPACE_HPP_
+
+#include <cstdint>
+
+namespace caffe {
+namespace device {
+
+/// Bytes: CAFFE_WORKSPACE_MEGABYTES (1 to 65536) or 96 MB, read once. Error: not a number
+/// in that range.
+std::int64_t workspace_limit();
+
+}  // namespace device
+}  // namespace caffe
+
+#endif  // CAFFE_DEVICE_WORKSPACE_HPP_
