@@ -4,6 +4,7 @@
 // left corner, in ascending order, and each pixel of the image sums over the four lists
 // that can reach it. So nothing is added in an order that chance decides.
 #include "caffe/backend/warp.hpp"
+#include "caffe/device/divisor.hpp"
 #include "caffe/device/launch_blocks.hpp"
 #include "caffe/device/scratch.hpp"
 
@@ -14,28 +15,55 @@ namespace {
 /// Channels that a thread serves with the samples that it computes.
 constexpr int kWarpChannels = 8;
 
+/// A pixel of an image and the channels from `first` on, of one thread.
+struct WarpPlace {
+  int n, pixel, first;
+};
+
 /// Images, their channels in groups of kWarpChannels, and the flow's planes.
 template <typename Dtype>
-struct WarpPlanes {
-  WarpShape shape;
-  int num, channels;
-  const Dtype* flow;
+class WarpPlanes {
+ public:
+  WarpPlanes(const WarpShape& warp, const Blob<Dtype>& image, const Blob<Dtype>& by)
+      : shape(warp),
+        num(image.num()),
+        channels(image.channels()),
+        flow(by.gpu_data()),
+        groups_((channels + kWarpChannels - 1) / kWarpChannels),
+        pixels_(shape.height * shape.width),
+        out_pixels_(shape.out_height * shape.out_width),
+        width_(shape.width),
+        out_width_(shape.out_width) {}
 
-  CAFFE_HD int groups() const { return (channels + kWarpChannels - 1) / kWarpChannels; }
-  CAFFE_HD int pixels() const { return shape.height * shape.width; }
-  CAFFE_HD int out_pixels() const { return shape.out_height * shape.out_width; }
+  const WarpShape shape;
+  const int num, channels;
+  const Dtype* const flow;
+
+  CAFFE_HD int groups() const { return groups_.divisor(); }
+  CAFFE_HD int pixels() const { return pixels_.divisor(); }
+  CAFFE_HD int out_pixels() const { return out_pixels_.divisor(); }
+  /// Thread i over images, groups of channels, pixels.
+  CAFFE_HD WarpPlace Place(int i) const { return PlaceOf(i, pixels_); }
+  CAFFE_HD WarpPlace OutPlace(int i) const { return PlaceOf(i, out_pixels_); }
+  /// The image of output pixel i of all.
+  CAFFE_HD int OutImage(int i) const { return out_pixels_.quotient(i); }
+  /// Row of pixel p of an image.
+  CAFFE_HD int row(int p) const { return width_.quotient(p); }
   /// Output pixel o of image n.
   CAFFE_HD WarpSample<Dtype> sample(int n, int o) const {
     const Dtype* u = flow + std::int64_t{n} * 2 * out_pixels() + o;
-    return shape.sample(o % shape.out_width, o / shape.out_width, u[0], u[out_pixels()]);
+    const int y = out_width_.quotient(o), x = o - y * out_width_.divisor();
+    return shape.sample(x, y, u[0], u[out_pixels()]);
   }
-};
 
-template <typename Dtype>
-WarpPlanes<Dtype> planes_of(const WarpShape& shape, const Blob<Dtype>& image,
-                            const Blob<Dtype>& flow) {
-  return {shape, image.num(), image.channels(), flow.gpu_data()};
-}
+ private:
+  CAFFE_HD WarpPlace PlaceOf(int i, const device::Divisor& pixels) const {
+    const int rest = pixels.quotient(i), n = groups_.quotient(rest);
+    return {n, i - rest * pixels.divisor(), (rest - n * groups()) * kWarpChannels};
+  }
+
+  device::Divisor groups_, pixels_, out_pixels_, width_, out_width_;
+};
 
 template <typename Dtype>
 CAFFE_HD Dtype weighted(const Dtype* plane, const int* index, const Dtype* weight) {
@@ -51,23 +79,18 @@ struct WarpForward {
   Dtype* top;
 
   CAFFE_HD void operator()(int i) const {
-    const int o = i % planes.out_pixels(), rest = i / planes.out_pixels();
-    const int n = rest / planes.groups();
-    const int first = rest % planes.groups() * kWarpChannels;
-    const std::int64_t plane = std::int64_t{n} * planes.channels + first;
+    const WarpPlace at = planes.OutPlace(i);
+    const std::int64_t plane = std::int64_t{at.n} * planes.channels + at.first;
+    const int count = planes.channels - at.first;
     const Dtype* from = image + plane * planes.pixels();
-    Dtype* to = top + plane * planes.out_pixels() + o;
-    const WarpSample<Dtype> s = planes.sample(n, o);
+    Dtype* to = top + plane * planes.out_pixels() + at.pixel;
+    const WarpSample<Dtype> s = planes.sample(at.n, at.pixel);
     Dtype value[kWarpChannels];
-    for (int c = 0; c < kWarpChannels; ++c) {
-      value[c] = fill;
-      if (!s.inside || first + c >= planes.channels) continue;
-      value[c] = weighted(from + std::int64_t{c} * planes.pixels(), s.index, s.weight);
+    for (int c = 0; c < kWarpChannels; ++c, from += planes.pixels()) {
+      value[c] = s.inside && c < count ? weighted(from, s.index, s.weight) : fill;
     }
-    for (int c = 0; c < kWarpChannels; ++c) {
-      if (first + c < planes.channels) {
-        to[std::int64_t{c} * planes.out_pixels()] = value[c];
-      }
+    for (int c = 0; c < kWarpChannels; ++c, to += planes.out_pixels()) {
+      if (c < count) *to = value[c];
     }
   }
 };
@@ -104,7 +127,7 @@ struct LinkInAnyOrder {
   WarpLists lists;
 
   CAFFE_HD void operator()(int i) const {
-    const int n = i / planes.out_pixels(), o = i % planes.out_pixels();
+    const int n = planes.OutImage(i), o = i - n * planes.out_pixels();
     const WarpSample<Dtype> s = planes.sample(n, o);
     if (!s.inside) return;
     int* head = lists.head + std::int64_t{n} * planes.pixels() + s.index[0];
@@ -120,11 +143,12 @@ struct LinkInAnyOrder {
 /// Brings list i into ascending order: runs of 1, 2, 4, ... are merged, two at a time.
 struct SortList {
   WarpLists lists;
-  int pixels, out_pixels;
+  device::Divisor pixels;
+  int out_pixels;
 
   CAFFE_HD void operator()(int i) const {
     int list = lists.head[i];
-    int* next = lists.next + std::int64_t{i / pixels} * out_pixels;
+    int* next = lists.next + std::int64_t{pixels.quotient(i)} * out_pixels;
     if (list < 0 || next[list] < 0) return;
     for (int length = 1;; length *= 2) {
       const int merges = MergeRuns(length, next, &list);
@@ -177,15 +201,13 @@ struct WarpGather {
   Dtype* diff;
 
   CAFFE_HD void operator()(int i) const {
-    const int p = i % planes.pixels(), rest = i / planes.pixels();
-    const int n = rest / planes.groups();
-    const int first = rest % planes.groups() * kWarpChannels;
-    const int count = planes.channels - first;
-    const std::int64_t plane = std::int64_t{n} * planes.channels + first;
+    const WarpPlace at = planes.Place(i);
+    const int n = at.n, p = at.pixel, count = planes.channels - at.first;
+    const std::int64_t plane = std::int64_t{n} * planes.channels + at.first;
     const Dtype* from = top_diff + plane * planes.out_pixels();
     const int* head = lists.head + std::int64_t{n} * planes.pixels();
     const int* next = lists.next + std::int64_t{n} * planes.out_pixels();
-    const int width = planes.shape.width, x = p % width, y = p / width;
+    const int width = planes.shape.width, y = planes.row(p), x = p - y * width;
     int begin[4];
     begin[0] = x > 0 && y > 0 ? head[p - width - 1] : -1;
     begin[1] = y > 0 ? head[p - width] : -1;
@@ -198,10 +220,9 @@ struct WarpGather {
         Dtype weight = 0;
         for (int k = 0; k < 4; ++k) weight += s.index[k] == p ? s.weight[k] : Dtype(0);
         if (weight == 0) continue;
-        for (int c = 0; c < kWarpChannels; ++c) {
-          if (c < count) {
-            sum[c] += weight * from[std::int64_t{c} * planes.out_pixels() + o];
-          }
+        const Dtype* g = from + o;
+        for (int c = 0; c < kWarpChannels; ++c, g += planes.out_pixels()) {
+          if (c < count) sum[c] += weight * *g;
         }
       }
     }
@@ -219,7 +240,7 @@ struct WarpSlopes {
   Dtype* flow_diff;
 
   CAFFE_HD void operator()(int i) const {
-    const int o = i % planes.out_pixels(), n = i / planes.out_pixels();
+    const int n = planes.OutImage(i), o = i - n * planes.out_pixels();
     const WarpSample<Dtype> s = planes.sample(n, o);
     Dtype u = 0, v = 0;
     for (int c = 0; s.inside && c < planes.channels; ++c) {
@@ -305,7 +326,7 @@ bool slopes_in_blocks(const WarpPlanes<double>&, const double*, const double*, d
 template <typename Dtype>
 void warp_forward_gpu(const WarpShape& shape, Dtype fill, const Blob<Dtype>& image,
                       const Blob<Dtype>& flow, Blob<Dtype>* top) {
-  const WarpPlanes<Dtype> planes = planes_of(shape, image, flow);
+  const WarpPlanes<Dtype> planes(shape, image, flow);
   launch(planes.num * planes.groups() * planes.out_pixels(),
          WarpForward<Dtype>{planes, fill, image.gpu_data(), top->mutable_gpu_data()});
 }
@@ -313,7 +334,7 @@ void warp_forward_gpu(const WarpShape& shape, Dtype fill, const Blob<Dtype>& ima
 template <typename Dtype>
 void warp_backward_image_gpu(const WarpShape& shape, const Blob<Dtype>& top,
                              const Blob<Dtype>& flow, Blob<Dtype>* image) {
-  const WarpPlanes<Dtype> planes = planes_of(shape, *image, flow);
+  const WarpPlanes<Dtype> planes(shape, *image, flow);
   const int cells = planes.num * planes.pixels();
   const device::Scratch memory(sizeof(int) *
                                (cells + std::size_t(planes.num) * planes.out_pixels()));
@@ -323,7 +344,7 @@ void warp_backward_image_gpu(const WarpShape& shape, const Blob<Dtype>& top,
   } else {
     launch_fill(cells, -1, lists.head);
     launch(planes.num * planes.out_pixels(), LinkInAnyOrder<Dtype>{planes, lists});
-    launch(cells, SortList{lists, planes.pixels(), planes.out_pixels()});
+    launch(cells, SortList{lists, device::Divisor(planes.pixels()), planes.out_pixels()});
   }
   launch(planes.groups() * cells,
          WarpGather<Dtype>{planes, lists, top.gpu_diff(), image->mutable_gpu_diff()});
@@ -332,7 +353,7 @@ void warp_backward_image_gpu(const WarpShape& shape, const Blob<Dtype>& top,
 template <typename Dtype>
 void warp_backward_flow_gpu(const WarpShape& shape, const Blob<Dtype>& top,
                             const Blob<Dtype>& image, Blob<Dtype>* flow) {
-  const WarpPlanes<Dtype> planes = planes_of(shape, image, *flow);
+  const WarpPlanes<Dtype> planes(shape, image, *flow);
   const Dtype *image_data = image.gpu_data(), *top_diff = top.gpu_diff();
   Dtype* flow_diff = flow->mutable_gpu_diff();
   if (slopes_in_blocks(planes, image_data, top_diff, flow_diff)) return;
