@@ -65,6 +65,7 @@ class Convolution {
  private:
   /// A call over data (or diff) of a bottom and a top.
   ConvCall<Dtype> CallOf(ConvOp op, SyncedMemory* bottom, SyncedMemory* top) const;
+  void SetWeights(const Blob<Dtype>& weights, ConvCall<Dtype>* call) const;
   void RefreshFolded(const Blob<Dtype>& weights, const Blob<Dtype>* bias,
                      const Epilogue<Dtype>& epilogue);
   void FoldOnDevice(const Blob<Dtype>& weights, const Blob<Dtype>* bias,

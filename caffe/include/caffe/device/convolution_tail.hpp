@@ -26,14 +26,10 @@ template <typename Dtype>
 void activation_backward(const Activation& activation, int count, const Dtype* data,
                          Dtype* diff);
 
-/// sums[channel] += sum over items and positions.
+/// sums[channel] += sum over items and positions (channels-last: one position).
 template <typename Dtype>
 void add_channel_sums(int num, int channels, int positions, const Dtype* map,
                       Dtype* sums);
-
-/// sums[column] += sum over the rows of a matrix.
-template <typename Dtype>
-void add_column_sums(int rows, int columns, const Dtype* matrix, Dtype* sums);
 
 /// Weights (outputs x row) and bias (outputs) of a convolution, or their gradients.
 template <typename T>

@@ -36,8 +36,15 @@ ConvCall<Dtype> Convolution<Dtype>::CallOf(ConvOp op, SyncedMemory* bottom,
               {shape_.num, shape_.map_channels(), volume(shape_.map())}};
   call.weights.order = {shape_.map_channels(), shape_.image_channels() / shape_.group,
                         volume(shape_.kernel)};
-  call.weights_are_fixed = fixed_weights_;
   return call;
+}
+
+/// Memory that another net shares may be read there in any form at any time.
+template <typename Dtype>
+void Convolution<Dtype>::SetWeights(const Blob<Dtype>& weights,
+                                    ConvCall<Dtype>* call) const {
+  call->weights.memory = weights.data().get();
+  call->weights_are_fixed = fixed_weights_ && weights.data().use_count() == 1;
 }
 
 template <typename Dtype>
@@ -83,7 +90,7 @@ void Convolution<Dtype>::Forward(const Blob<Dtype>& bottom, const Blob<Dtype>& w
   const bool is_folded = epilogue.has_affine();
   ConvCall<Dtype> call = CallOf(shape_.transposed ? ConvOp::kAdjoint : ConvOp::kCorrelate,
                                 bottom.data().get(), top->data().get());
-  call.weights.memory = (is_folded ? folded_weights_ : weights).data().get();
+  SetWeights(is_folded ? folded_weights_ : weights, &call);
   if (is_folded) {
     call.bias = folded_bias_.gpu_data();
   } else if (bias != nullptr) {
@@ -112,7 +119,7 @@ void Convolution<Dtype>::BackwardBottom(const Blob<Dtype>& top,
                                         Blob<Dtype>* bottom) {
   ConvCall<Dtype> call = CallOf(shape_.transposed ? ConvOp::kCorrelate : ConvOp::kAdjoint,
                                 bottom->diff().get(), top.diff().get());
-  call.weights.memory = (epilogue.has_affine() ? folded_weights_ : weights).data().get();
+  SetWeights(epilogue.has_affine() ? folded_weights_ : weights, &call);
   runner_->Run(call);
 }
 
@@ -130,11 +137,9 @@ void Convolution<Dtype>::AddBiasGradient(const Blob<Dtype>& top, Dtype* gradient
   const int positions = static_cast<int>(shape_.output_positions());
   const ChannelsLast order = common_order(top, {top.diff().get()});
   const Dtype* diff = read_in_order<Dtype>(top.diff().get(), order);
-  if (order.channels > 0) {
-    add_column_sums<Dtype>(shape_.num * positions, shape_.num_output, diff, gradient);
-  } else {
-    add_channel_sums<Dtype>(shape_.num, shape_.num_output, positions, diff, gradient);
-  }
+  const bool last = order.channels > 0;
+  add_channel_sums<Dtype>(last ? shape_.num * positions : shape_.num, shape_.num_output,
+                          last ? 1 : positions, diff, gradient);
 }
 
 template <typename Dtype>

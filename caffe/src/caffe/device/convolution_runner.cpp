@@ -69,6 +69,7 @@ int kind_of(const ConvCall<Dtype>& call) {
   int kind = static_cast<int>(call.op);
   kind = 2 * kind + (call.bias != nullptr);
   kind = 2 * kind + (call.addend != nullptr);
+  kind = 2 * kind + call.weights_are_fixed;
   kind = 4 * kind + (activation == Activation::kNone   ? 0
                      : activation == Activation::kClip ? 1
                      : call.activation.slope == 0      ? 2

@@ -70,29 +70,6 @@ void add_channel_sums(int num, int channels, int positions, const Dtype* map,
 }
 
 template <typename Dtype>
-void add_column_sums(int rows, int columns, const Dtype* matrix, Dtype* sums) {
-  // Some thousand threads, neighbours on neighbouring columns; then their parts in order.
-  const int most = std::max(1, (1 << 17) / std::max(1, columns));
-  const int parts = std::max(1, std::min({most, 1024, rows / 16}));
-  const int length = (rows + parts - 1) / parts;
-  const Scratch memory(sizeof(Dtype) * std::size_t(parts) * columns);
-  Dtype* partial = memory.template as<Dtype>();
-  const Divisor width(columns);
-  launch(
-      parts * columns, CAFFE_LAMBDA(int i) {
-        const int part = width.quotient(i), column = i - part * columns;
-        const int first = part * length,
-                  end = first + length < rows ? first + length : rows;
-        Dtype sum = 0;
-        for (int row = first; row < end; ++row) {
-          sum += matrix[std::int64_t{row} * columns + column];
-        }
-        partial[i] = sum;
-      });
-  add_channel_sums(parts, columns, 1, partial, sums);
-}
-
-template <typename Dtype>
 void fold_rows(int outputs, int row, const AffineRows& map,
                const ParameterPointers<const Dtype>& parameters,
                const ParameterPointers<Dtype>& folded) {
@@ -141,7 +118,6 @@ void unfold_gradients(int outputs, int row, const AffineRows& map,
   template void apply_map_tail(const MapTail<T>&, T*);                     \
   template void activation_backward(const Activation&, int, const T*, T*); \
   template void add_channel_sums(int, int, int, const T*, T*);             \
-  template void add_column_sums(int, int, const T*, T*);                   \
   template void fold_rows(int, int, const AffineRows&,                     \
                           const ParameterPointers<const T>&,               \
                           const ParameterPointers<T>&);                    \

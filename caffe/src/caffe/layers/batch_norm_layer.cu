@@ -12,12 +12,6 @@ namespace {
 using device::ChannelOf;
 using device::ChannelSpan;
 
-template <typename Dtype>
-ChannelSpan channel_span(const Blob<Dtype>& blob) {
-  if (blob.num_axes() < 2) return {blob.count(), 1, 1};
-  return {blob.shape(0), blob.shape(1), blob.count(2)};
-}
-
 /// Rows of `channels` numbers on the device.
 struct StatisticsRows {
   double *mean, *inverse_deviation, *gradient_sum, *gradient_dot;
@@ -251,8 +245,10 @@ void BatchNormLayer<Dtype>::Forward_gpu(const vector<Blob<Dtype>*>& bottom,
   const StatisticsRows statistics(device_statistics_.mutable_gpu_data(), channels_);
   const CoefficientRows<Dtype> coefficients(device_coefficients_.mutable_gpu_data(),
                                             channels_);
-  const ChannelSpan span = channel_span(*bottom[0]);
-  const Dtype* x = bottom[0]->gpu_data();
+  SyncedMemory* in = bottom[0]->data().get();
+  const ChannelsLast order = device::common_order(*bottom[0], {in});
+  const ChannelSpan span = device::channel_span(*bottom[0], order);
+  const Dtype* x = device::read_in_order<Dtype>(in, order);
   if (use_global_stats_) {
     global_statistics(channels_, global_channel(this->blobs_, eps_), statistics);
   } else {
@@ -264,11 +260,12 @@ void BatchNormLayer<Dtype>::Forward_gpu(const vector<Blob<Dtype>*>& bottom,
                             coefficients.centre, sums);
   }
   normalizing_coefficients(channels_, statistics, coefficients);
-  scale_and_shift(span, coefficients, x, top[0]->mutable_gpu_data());
+  Dtype* y = device::write_in_order<Dtype>(top[0]->data().get(), order);
+  scale_and_shift(span, coefficients, x, y);
   if (!use_global_stats_ && bottom[0] == top[0]) {
     normalized_.ReshapeLike(*top[0]);
-    device::copy_on_device(normalized_.mutable_gpu_data(), top[0]->gpu_data(),
-                           sizeof(Dtype) * top[0]->count());
+    device::copy_on_device(device::write_in_order<Dtype>(normalized_.data().get(), order),
+                           y, sizeof(Dtype) * top[0]->count());
   }
 }
 
@@ -288,8 +285,11 @@ void BatchNormLayer<Dtype>::Backward_gpu(const vector<Blob<Dtype>*>& top,
                                             channels_);
   global_statistics(channels_, global_channel(this->blobs_, eps_), statistics);
   normalizing_coefficients(channels_, statistics, coefficients);
-  scale_only(channel_span(*bottom[0]), coefficients, top[0]->gpu_diff(),
-             bottom[0]->mutable_gpu_diff());
+  SyncedMemory* gradient = top[0]->diff().get();
+  const ChannelsLast order = device::common_order(*bottom[0], {gradient});
+  const Dtype* g = device::read_in_order<Dtype>(gradient, order);
+  scale_only(device::channel_span(*bottom[0], order), coefficients, g,
+             device::write_in_order<Dtype>(bottom[0]->diff().get(), order));
 }
 
 /// In place y is the kept copy; else it is read from the bottom (a later layer may have
@@ -298,16 +298,20 @@ template <typename Dtype>
 void BatchNormLayer<Dtype>::BackwardBatchGpu(const Blob<Dtype>& top,
                                              Blob<Dtype>* bottom) {
   const bool in_place = bottom == &top;
-  const ChannelSpan span = channel_span(*bottom);
+  SyncedMemory* gradient = top.diff().get();
+  SyncedMemory* in = (in_place ? normalized_ : *bottom).data().get();
+  const ChannelsLast order = device::common_order(*bottom, {gradient, in});
+  const ChannelSpan span = device::channel_span(*bottom, order);
   const StatisticsRows statistics(device_statistics_.mutable_gpu_data(), channels_);
   const CoefficientRows<Dtype> coefficients(device_coefficients_.mutable_gpu_data(),
                                             channels_);
-  const Dtype* g = top.gpu_diff();
-  const Dtype* x = (in_place ? normalized_ : *bottom).gpu_data();
+  const Dtype* g = device::read_in_order<Dtype>(gradient, order);
+  const Dtype* x = device::read_in_order<Dtype>(in, order);
   gradient_sums<Dtype>(span, g, x, in_place ? nullptr : coefficients.centre, statistics);
   gradient_coefficients(channels_, static_cast<double>(span.outer) * span.inner, in_place,
                         statistics, coefficients);
-  combine(span, coefficients, g, x, bottom->mutable_gpu_diff());
+  combine(span, coefficients, g, x,
+          device::write_in_order<Dtype>(bottom->diff().get(), order));
 }
 
 INSTANTIATE_LAYER_GPU_FUNCS(BatchNormLayer);

@@ -11,11 +11,6 @@ using device::ChannelOf;
 using device::ChannelSpan;
 
 template <typename Dtype>
-ChannelSpan bias_span(const Blob<Dtype>& blob, int axis, int axes) {
-  return {blob.count(0, axis), blob.count(axis, axis + axes), blob.count(axis + axes)};
-}
-
-template <typename Dtype>
 void add_bias(const ChannelSpan& span, const Dtype* bias, const Dtype* x, Dtype* y) {
   const ChannelOf channel(span);
   launch(
@@ -70,8 +65,11 @@ template <typename Dtype>
 void BiasLayer<Dtype>::Forward_gpu(const vector<Blob<Dtype>*>& bottom,
                                    const vector<Blob<Dtype>*>& top) {
   const Blob<Dtype>& bias = bottom.size() > 1 ? *bottom[1] : *this->blobs_[0];
-  add_bias(bias_span(*bottom[0], axis_, bias_axes_), bias.gpu_data(),
-           bottom[0]->gpu_data(), top[0]->mutable_gpu_data());
+  SyncedMemory* in = bottom[0]->data().get();
+  const auto [span, order] = device::span_in_order(*bottom[0], axis_, bias_axes_, {in});
+  const Dtype* x = device::read_in_order<Dtype>(in, order);
+  add_bias(span, bias.gpu_data(), x,
+           device::write_in_order<Dtype>(top[0]->data().get(), order));
 }
 
 template <typename Dtype>
@@ -79,14 +77,17 @@ void BiasLayer<Dtype>::Backward_gpu(const vector<Blob<Dtype>*>& top,
                                     const vector<bool>& propagate_down,
                                     const vector<Blob<Dtype>*>& bottom) {
   const bool from_bottom = bottom.size() > 1;
+  SyncedMemory* gradient = top[0]->diff().get();
+  const auto [span, order] =
+      device::span_in_order(*bottom[0], axis_, bias_axes_, {gradient});
+  const Dtype* g = device::read_in_order<Dtype>(gradient, order);
   if (from_bottom ? propagate_down[1] : this->param_propagate_down(0)) {
     Blob<Dtype>* bias = from_bottom ? bottom[1] : this->blobs_[0].get();
-    bias_gradient(bias_span(*bottom[0], axis_, bias_axes_), top[0]->gpu_diff(),
-                  from_bottom, bias->mutable_gpu_diff());
+    bias_gradient(span, g, from_bottom, bias->mutable_gpu_diff());
   }
   if (propagate_down[0] && bottom[0] != top[0]) {
-    device::copy_on_device(bottom[0]->mutable_gpu_diff(), top[0]->gpu_diff(),
-                           sizeof(Dtype) * top[0]->count());
+    device::copy_on_device(device::write_in_order<Dtype>(bottom[0]->diff().get(), order),
+                           g, sizeof(Dtype) * top[0]->count());
   }
 }
 

@@ -11,11 +11,6 @@ using device::ChannelOf;
 using device::ChannelSpan;
 
 template <typename Dtype>
-ChannelSpan factor_span(const Blob<Dtype>& blob, int axis, int axes) {
-  return {blob.count(0, axis), blob.count(axis, axis + axes), blob.count(axis + axes)};
-}
-
-template <typename Dtype>
 void scale_channels(const ChannelSpan& span, const Dtype* factors, const Dtype* x,
                     Dtype* y) {
   const ChannelOf channel(span);
@@ -110,21 +105,22 @@ void ScaleLayer<Dtype>::compose_affine_backward_gpu(int channels,
 template <typename Dtype>
 void ScaleLayer<Dtype>::Forward_gpu(const vector<Blob<Dtype>*>& bottom,
                                     const vector<Blob<Dtype>*>& top) {
+  SyncedMemory* in = bottom[0]->data().get();
+  const auto [span, order] = device::span_in_order(*bottom[0], axis_, factor_axes_, {in});
+  const Dtype* x = device::read_in_order<Dtype>(in, order);
   // The factor's gradient needs x, which an in-place pass overwrites.
   if (bottom[0] == top[0] &&
       (factor_is_bottom(bottom) || this->param_propagate_down(0))) {
     input_.ReshapeLike(*bottom[0]);
-    device::copy_on_device(input_.mutable_gpu_data(), bottom[0]->gpu_data(),
+    device::copy_on_device(device::write_in_order<Dtype>(input_.data().get(), order), x,
                            sizeof(Dtype) * input_.count());
   }
-  const ChannelSpan span = factor_span(*bottom[0], axis_, factor_axes_);
   const Dtype* factors = factor(bottom)->gpu_data();
-  const Dtype* x = bottom[0]->gpu_data();
+  Dtype* y = device::write_in_order<Dtype>(top[0]->data().get(), order);
   if (bias_term_) {
-    scale_and_shift_channels(span, factors, this->blobs_[bias_index_]->gpu_data(), x,
-                             top[0]->mutable_gpu_data());
+    scale_and_shift_channels(span, factors, this->blobs_[bias_index_]->gpu_data(), x, y);
   } else {
-    scale_channels(span, factors, x, top[0]->mutable_gpu_data());
+    scale_channels(span, factors, x, y);
   }
 }
 
@@ -132,18 +128,21 @@ template <typename Dtype>
 void ScaleLayer<Dtype>::Backward_gpu(const vector<Blob<Dtype>*>& top,
                                      const vector<bool>& propagate_down,
                                      const vector<Blob<Dtype>*>& bottom) {
-  const ChannelSpan span = factor_span(*bottom[0], axis_, factor_axes_);
-  const Dtype* g = top[0]->gpu_diff();
+  SyncedMemory* gradient = top[0]->diff().get();
+  const auto [span, order] =
+      device::span_in_order(*bottom[0], axis_, factor_axes_, {gradient});
+  const Dtype* g = device::read_in_order<Dtype>(gradient, order);
   if (bias_term_ && this->param_propagate_down(bias_index_)) {
     bias_gradient(span, g, this->blobs_[bias_index_]->mutable_gpu_diff());
   }
   if (NeedsFactorGradient(bottom, propagate_down)) {
     const Blob<Dtype>& input = bottom[0] == top[0] ? input_ : *bottom[0];
-    factor_gradient(span, g, input.gpu_data(), factor_is_bottom(bottom),
-                    factor(bottom)->mutable_gpu_diff());
+    factor_gradient(span, g, device::read_in_order<Dtype>(input.data().get(), order),
+                    factor_is_bottom(bottom), factor(bottom)->mutable_gpu_diff());
   }
   if (propagate_down[0]) {
-    scale_channels(span, factor(bottom)->gpu_data(), g, bottom[0]->mutable_gpu_diff());
+    scale_channels(span, factor(bottom)->gpu_data(), g,
+                   device::write_in_order<Dtype>(bottom[0]->diff().get(), order));
   }
 }
 

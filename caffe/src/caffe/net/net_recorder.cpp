@@ -166,10 +166,16 @@ void NetRecorder<Dtype>::Run(bool backward, const std::function<void(int)>& head
     stamp_ = Stamp(first, backward);  // the pass may have given tops their shapes
     return;
   }
-  for (const Blob<Dtype>* blob : net_->input_blobs()) blob->data()->gpu_data();
+  // What is written anew before each replay is read row-major: a reordered form that is
+  // there already would not be made again.
+  const auto read_row_major = [](SyncedMemory* memory) {
+    memory->gpu_data();
+    memory->KeepOneForm(false);
+  };
+  for (const Blob<Dtype>* blob : net_->input_blobs()) read_row_major(blob->data().get());
   for (int i = 0; i < first; ++i) {
     for (const Blob<Dtype>* top : net_->top_vecs()[i]) {
-      if (!top->data()->released()) top->data()->gpu_data();
+      if (!top->data()->released()) read_row_major(top->data().get());
     }
   }
   for (const auto& param : net_->params()) {

@@ -218,7 +218,8 @@ TEST(GpuConvolution, SumsOfColumnsOfAnyShape) {
     for (int i = 0; i < rows * columns; ++i) {
       expected[i % columns] += matrix.cpu_data()[i];
     }
-    device::add_column_sums(rows, columns, matrix.gpu_data(), sums.mutable_gpu_data());
+    device::add_channel_sums(rows, columns, 1, matrix.gpu_data(),
+                             sums.mutable_gpu_data());
     expect_near(expected, data_of(sums), 1e-4,
                 std::to_string(rows) + " x " + std::to_string(columns));
   }
