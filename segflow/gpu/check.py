@@ -235,11 +235,12 @@ class Check:
         return Result("python", state, 0, detail, [f"- `{name[:300]}`" for name in failed[:60]])
 
     def bench(self, most: float) -> Result:
-        """Our rows."""
+        """Our rows; choices.txt says what was measured for each convolution."""
         path = self.options.results / "bench_caffe.json"
         command = [sys.executable, "tools/bench.py", "gpu", "--threads", "8", "--json", str(path)]
         command += ["--deadline", str(max(5, most - 12))]
-        return self._rows("bench", command, path, most)
+        env = self.env | {"CAFFE_REPORT_CHOICES": "1", "GLOG_minloglevel": "0"}
+        return self._rows("bench", command, path, most, env)
 
     def peers(self, most: float) -> Result:
         """PyTorch's rows on the same card."""
@@ -254,12 +255,17 @@ class Check:
         if self.options.table is not None:
             command += ["--table", str(self.options.table)]
         command += ["--deadline", str(max(5, most - 8)), "--json", str(path)]
-        return self._rows("peers", command, path, most)
+        return self._rows("peers", command, path, most, self.env)
 
-    def _rows(self, part: str, command: list[str], path: Path, most: float) -> Result:
+    def _rows(
+        self, part: str, command: list[str], path: Path, most: float, env: dict[str, str]
+    ) -> Result:
         log = path.with_suffix(".log")
-        status = _logged(command, log, most, self.env)
+        status = _logged(command, log, most, env)
         said = log.read_text(errors="replace")
+        choices = [line for line in said.splitlines() if ": ms; " in line]
+        if choices:
+            (self.options.results / "choices.txt").write_text("\n".join(choices) + "\n")
         log.unlink()  # its lines are in the JSON; what else it said goes into the summary
         rows = json.loads(path.read_text())["rows"] if path.exists() else []
         timed = [row for row in rows if "median_ms" in row]
