@@ -117,7 +117,7 @@ void launch_last_channel_sums(const ChannelSpan& span, const Value& value,
   Sum* sums = memory.as<Sum>();
   launch(parts * channels, PartOfChannel<Sum, Value>{value, Divisor(channels), rows,
                                                      (rows + parts - 1) / parts, sums});
-  launch(channels, ChannelLoop<Sum, PartSum<Sum>, Store>{{sums, channels}, store, parts});
+  launch_row_sums<Sum>(channels, parts, PartSum<Sum>{sums, channels}, store);
 }
 
 /// store(channel, the sum of value(index, channel) over the channel's elements).
