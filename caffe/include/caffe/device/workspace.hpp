@@ -7,9 +7,9 @@
 namespace caffe {
 namespace device {
 
-/// Bytes: CAFFE_WORKSPACE_MEGABYTES (1 to 65536) or 96 MB, read once. Error: not a number
-/// in that range.
-std::int64_t workspace_limit();
+/// Bytes: CAFFE_WORKSPACE_MEGABYTES (1 to 65536), read once; else 48 MB, or as much as
+/// the call's operands take, up to 256 MB. Error: not a number in that range.
+std::int64_t workspace_limit(std::int64_t operand_bytes = 0);
 
 }  // namespace device
 }  // namespace caffe

@@ -84,7 +84,12 @@ template <typename Dtype>
 class CudnnConvolution : public ConvolutionOps<Dtype> {
  public:
   CudnnConvolution(const ConvShape& s, bool channels_last)
-      : is_3x3_(s.kernel[0] == 3 && s.kernel[1] == 3), channels_last_(channels_last) {
+      : is_3x3_(s.kernel[0] == 3 && s.kernel[1] == 3),
+        channels_last_(channels_last),
+        workspace_limit_(static_cast<std::size_t>(
+            workspace_limit(static_cast<std::int64_t>(sizeof(Dtype)) * s.num *
+                            (s.image_channels() * ConvShape::volume(s.image()) +
+                             s.map_channels() * ConvShape::volume(s.map()))))) {
     const auto type = cudnn::dataType<Dtype>::type;
     const auto order = channels_last ? CUDNN_TENSOR_NHWC : CUDNN_TENSOR_NCHW;
     CUDNN_CHECK(cudnnSetTensor4dDescriptor(image_, order, type, s.num, s.image_channels(),
@@ -177,9 +182,7 @@ class CudnnConvolution : public ConvolutionOps<Dtype> {
   template <typename Found>
   void Add(const Found& found, std::vector<Variant>* ways) const {
     const auto math = tf32_allowed() ? CUDNN_DEFAULT_MATH : CUDNN_FMA_MATH;
-    if (found.status != CUDNN_STATUS_SUCCESS ||
-        found.memory > static_cast<std::size_t>(workspace_limit()))
-      return;
+    if (found.status != CUDNN_STATUS_SUCCESS || found.memory > workspace_limit_) return;
     if (found.determinism != CUDNN_DETERMINISTIC) return;
     if (math == CUDNN_FMA_MATH && found.mathType == CUDNN_TENSOR_OP_MATH) return;
     // Winograd's transforms for larger kernels lose three digits of float32 (measured).
@@ -225,6 +228,7 @@ class CudnnConvolution : public ConvolutionOps<Dtype> {
   }
 
   const bool is_3x3_, channels_last_;
+  const std::size_t workspace_limit_;
   Tensor image_, map_, bias_;
   Filter weights_;
   Convolution convolution_;
