@@ -12,38 +12,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
-from segflow.bench.measure import fill_inputs, median_seconds, small_net
+from segflow.bench.limits import copy_limit, sgemm_limit
+from segflow.bench.measure import fill_inputs, median_seconds
 from segflow.bench.operators import print_operator_tables
 from segflow.cli import print_table
 
 ROOT = Path(__file__).resolve().parents[2]
 SEGFLOW_GFLOP = 198.55  # convolutions and deconvolutions of the deploy net at 480x854
 LITE_HEIGHTS = (240, 384, 480)
-
-
-def sgemm_gflops() -> float:
-    """GFLOP/s of a 2048^3 product through the engine's InnerProduct layer."""
-    import caffe
-
-    size = 2048
-    net = small_net(
-        f'layer {{ name: "x" type: "Input" top: "x" input_param {{ shape {{ dim: {size} '
-        f'dim: {size} }} }} }} layer {{ name: "y" type: "InnerProduct" bottom: "x" top: "y" '
-        f"inner_product_param {{ num_output: {size} bias_term: false }} }}",
-        caffe.TEST,
-    )
-    fill_inputs(net)
-    net.params["y"][0].data[...] = 0.5
-    return 2e-9 * size**3 / median_seconds(net.forward)
-
-
-def copy_gbs() -> float:
-    """GB/s of a copy of 128 MB, read and write counted."""
-    source = np.ones(32 << 20, np.float32)
-    target = np.empty_like(source)
-    return 2e-9 * source.nbytes / median_seconds(lambda: np.copyto(target, source))
 
 
 def lite_rows() -> list[list[str]]:
@@ -97,12 +73,17 @@ def run_tables(run_self: Callable[..., dict[str, float]], args: argparse.Namespa
     }
     os.environ["OMP_NUM_THREADS"] = str(args.threads)
     os.environ.setdefault("GLOG_minloglevel", "2")
-    sgemm = sgemm_gflops()
+    limits = sgemm_limit(), copy_limit(args.threads)
+    rates = [limit.rate() for limit in limits]
     print_table(
         ["limit", "rate"],
-        [["sgemm 2048", f"{sgemm:.0f} GFLOP/s"], ["copy", f"{copy_gbs():.1f} GB/s"]],
+        [
+            [limit.name, f"{rate:.1f} {limit.unit}"]
+            for limit, rate in zip(limits, rates, strict=True)
+        ],
         "this machine, this run",
     )
+    sgemm = rates[0]
     rows = []
     for name, result in passes.items():
         rate = SEGFLOW_GFLOP / result["seconds"] if "forward" in name else None
