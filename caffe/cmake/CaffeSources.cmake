@@ -47,6 +47,11 @@ else()
   list(FILTER CAFFE_SOURCES EXCLUDE REGEX "/parallel/nccl/")
 endif()
 
+# Comparisons and conversions that raise no floating-point flags: loops of them vectorise.
+set_source_files_properties(${CMAKE_CURRENT_SOURCE_DIR}/src/caffe/backend/warp_samples.cpp
+                            PROPERTIES SKIP_PRECOMPILE_HEADERS ON COMPILE_OPTIONS
+                                                              "-fno-trapping-math")
+
 # Instruction sets by file name; the caller checks the processor before it calls into them.
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|amd64")
   foreach(source ${CAFFE_SOURCES} ${CAFFE_TEST_SOURCES})

@@ -106,16 +106,12 @@ template <typename Dtype>
 void warp_forward(const WarpShape& shape, Dtype fill, const Blob<Dtype>& image,
                   const Blob<Dtype>& flow, Blob<Dtype>* top);
 
-/// image diff from top diff (overwritten); the order of summation does not depend on
+/// The diffs of image and flow from top's, each only if asked for, overwritten: the
+/// flow's is 0 where the sample is outside. The order of summation does not depend on
 /// threads.
 template <typename Dtype>
-void warp_backward_image(const WarpShape& shape, const Blob<Dtype>& top,
-                         const Blob<Dtype>& flow, Blob<Dtype>* image);
-
-/// flow diff from top diff (overwritten); 0 where the sample is outside.
-template <typename Dtype>
-void warp_backward_flow(const WarpShape& shape, const Blob<Dtype>& top,
-                        const Blob<Dtype>& image, Blob<Dtype>* flow);
+void warp_backward(const WarpShape& shape, const Blob<Dtype>& top, bool image_wants_diff,
+                   bool flow_wants_diff, Blob<Dtype>* image, Blob<Dtype>* flow);
 
 /// The same on the device, in GPU mode (backend/warp.cu); deterministic, too.
 template <typename Dtype>

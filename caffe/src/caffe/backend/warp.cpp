@@ -7,6 +7,7 @@
 #include "caffe/backend/planes.hpp"
 #include "caffe/util/parallel_for.hpp"
 #include "caffe/util/simd.hpp"
+#include "warp_lanes.hpp"
 
 namespace caffe {
 
@@ -189,6 +190,9 @@ template <typename Dtype>
 void warp_forward(const WarpShape& shape, Dtype fill, const Blob<Dtype>& image,
                   const Blob<Dtype>& flow, Blob<Dtype>* top) {
   const bool blocked = prefers_blocks(image, *image.data());
+  if (!blocked && warp_fills_lanes<Dtype>(image.channels())) {
+    return warp_forward_lanes(shape, fill, image, flow, top);
+  }
   const Planes<const Dtype> in = read_planes(image, image.data().get(), blocked);
   const Planes<Dtype> out = write_planes(*top, top->data().get(), blocked);
   const Dtype* flow_data = flow.cpu_data();
@@ -216,9 +220,11 @@ void warp_forward(const WarpShape& shape, Dtype fill, const Blob<Dtype>& image,
       });
 }
 
+namespace {
+
 template <typename Dtype>
-void warp_backward_image(const WarpShape& shape, const Blob<Dtype>& top,
-                         const Blob<Dtype>& flow, Blob<Dtype>* image) {
+void backward_image(const WarpShape& shape, const Blob<Dtype>& top,
+                    const Blob<Dtype>& flow, Blob<Dtype>* image) {
   const bool blocked = prefers_blocks(top, *top.diff());
   const Planes<const Dtype> from = read_planes(top, top.diff().get(), blocked);
   const Planes<Dtype> to = write_planes(*image, image->diff().get(), blocked);
@@ -249,8 +255,8 @@ void warp_backward_image(const WarpShape& shape, const Blob<Dtype>& top,
 }
 
 template <typename Dtype>
-void warp_backward_flow(const WarpShape& shape, const Blob<Dtype>& top,
-                        const Blob<Dtype>& image, Blob<Dtype>* flow) {
+void backward_flow(const WarpShape& shape, const Blob<Dtype>& top,
+                   const Blob<Dtype>& image, Blob<Dtype>* flow) {
   const bool blocked = prefers_blocks(image, *image.data());
   const Planes<const Dtype> in = read_planes(image, image.data().get(), blocked);
   const Planes<const Dtype> from = read_planes(top, top.diff().get(), blocked);
@@ -292,13 +298,30 @@ void warp_backward_flow(const WarpShape& shape, const Blob<Dtype>& top,
       });
 }
 
-#define INSTANTIATE_WARP(Dtype)                                           \
-  template void warp_forward(const WarpShape&, Dtype, const Blob<Dtype>&, \
-                             const Blob<Dtype>&, Blob<Dtype>*);           \
-  template void warp_backward_image(const WarpShape&, const Blob<Dtype>&, \
-                                    const Blob<Dtype>&, Blob<Dtype>*);    \
-  template void warp_backward_flow(const WarpShape&, const Blob<Dtype>&,  \
-                                   const Blob<Dtype>&, Blob<Dtype>*)
+}  // namespace
+
+template <typename Dtype>
+void warp_backward(const WarpShape& shape, const Blob<Dtype>& top, bool image_wants_diff,
+                   bool flow_wants_diff, Blob<Dtype>* image, Blob<Dtype>* flow) {
+  const bool blocked =
+      prefers_blocks(*image, *image->data()) || prefers_blocks(top, *top.diff());
+  if (!blocked && warp_fills_lanes<Dtype>(image->channels())) {
+    const bool slopes = flow_wants_diff && shape.rule == WarpRule::kFlowWarp;
+    if (image_wants_diff || slopes) {
+      warp_backward_lanes(shape, top, image_wants_diff, slopes, image, flow);
+    }
+    if (flow_wants_diff && !slopes) backward_flow(shape, top, *image, flow);
+    return;
+  }
+  if (image_wants_diff) backward_image(shape, top, *flow, image);
+  if (flow_wants_diff) backward_flow(shape, top, *image, flow);
+}
+
+#define INSTANTIATE_WARP(Dtype)                                                 \
+  template void warp_forward(const WarpShape&, Dtype, const Blob<Dtype>&,       \
+                             const Blob<Dtype>&, Blob<Dtype>*);                 \
+  template void warp_backward(const WarpShape&, const Blob<Dtype>&, bool, bool, \
+                              Blob<Dtype>*, Blob<Dtype>*)
 
 INSTANTIATE_WARP(float);
 INSTANTIATE_WARP(double);

@@ -22,8 +22,8 @@ void WarpBaseLayer<Dtype>::Backward_cpu(const vector<Blob<Dtype>*>& top,
                                         const vector<bool>& propagate_down,
                                         const vector<Blob<Dtype>*>& bottom) {
   if (top[0]->count() == 0) return;
-  if (propagate_down[0]) warp_backward_image(shape_, *top[0], *bottom[1], bottom[0]);
-  if (propagate_down[1]) warp_backward_flow(shape_, *top[0], *bottom[0], bottom[1]);
+  warp_backward(shape_, *top[0], propagate_down[0], propagate_down[1], bottom[0],
+                bottom[1]);
 }
 
 template <typename Dtype>

@@ -164,8 +164,11 @@ TYPED_TEST_SUITE(WarpLayersTest, TestDtypesAndDevices);
 
 const WarpRule kRules[] = {WarpRule::kFlowWarp, WarpRule::kRelative, WarpRule::kAbsolute};
 const vector<vector<int>>& shapes() {
-  static const vector<vector<int>> all = {{2, 3, 5, 7},  {1, 17, 9, 11}, {1, 1, 1, 1},
-                                          {3, 16, 4, 1}, {1, 9, 1, 13},  {1, 40, 12, 19}};
+  // Few channels and many (a vector of them at a time); images higher than what rows of
+  // flow lead to.
+  static const vector<vector<int>> all = {{2, 3, 5, 7},   {1, 17, 9, 11}, {1, 1, 1, 1},
+                                          {3, 16, 4, 1},  {1, 9, 1, 13},  {1, 40, 12, 19},
+                                          {2, 18, 37, 21}};
   return all;
 }
 
@@ -348,20 +351,46 @@ TYPED_TEST(WarpLayersTest, GiveTheSameOnBlockedMemoryAndLeaveItBlocked) {
   }
 }
 
+TYPED_TEST(WarpLayersTest, EachGradientIsTheSameWithoutTheOther) {
+  typedef typename TypeParam::Dtype Dtype;
+  for (const WarpRule rule : kRules) {
+    for (const double reach : {2., 25.}) {  // some rows, and jumps over the whole image
+      const shared_ptr<Layer<Dtype>> layer = this->Make(rule);
+      this->SetShape({2, 19, 33, 22}, rule, reach);
+      layer->SetUp(this->bottoms_, this->tops_);
+      this->Run(layer.get());
+      const vector<Dtype> image = this->Diff(this->image_);
+      const vector<Dtype> flow = this->Diff(this->flow_);
+      for (Blob<Dtype>* blob : this->bottoms_) {
+        std::fill_n(blob->mutable_cpu_diff(), blob->count(), Dtype(7));
+      }
+      layer->Backward(this->tops_, {true, false}, this->bottoms_);
+      EXPECT_EQ(this->Diff(this->flow_), vector<Dtype>(flow.size(), Dtype(7)));
+      expect_all_near(this->Diff(this->image_), image, 1e-6);
+      std::fill_n(this->image_.mutable_cpu_diff(), image.size(), Dtype(7));
+      layer->Backward(this->tops_, {false, true}, this->bottoms_);
+      EXPECT_EQ(this->Diff(this->image_), vector<Dtype>(image.size(), Dtype(7)));
+      expect_all_near(this->Diff(this->flow_), flow, 1e-5);
+    }
+  }
+}
+
 TYPED_TEST(WarpLayersTest, CoordinatesMayHaveAnotherSizeThanTheImage) {
   typedef typename TypeParam::Dtype Dtype;
-  const shared_ptr<Layer<Dtype>> layer = this->Make(WarpRule::kAbsolute);
-  this->image_.Reshape(1, 2, 6, 4);
-  this->flow_.Reshape(1, 2, 3, 9);
-  fill_data(&this->image_, 1);
-  fill_data(&this->flow_, 2, 3, 2);
-  layer->SetUp(this->bottoms_, this->tops_);
-  ASSERT_EQ(this->top_.shape(), (vector<int>{1, 2, 3, 9}));
-  this->Run(layer.get());
-  vector<double> top, flow_diff;
-  this->ReferencePass(WarpRule::kAbsolute, 0, &top, &flow_diff);
-  expect_all_near(this->Top(), top, 2e-6);
-  expect_all_near(this->Diff(this->flow_), flow_diff, 1e-5);
+  for (const int channels : {2, 18}) {
+    const shared_ptr<Layer<Dtype>> layer = this->Make(WarpRule::kAbsolute);
+    this->image_.Reshape(1, channels, 6, 4);
+    this->flow_.Reshape(1, 2, 3, 19);
+    fill_data(&this->image_, 1);
+    fill_data(&this->flow_, 2, 3, 2);
+    layer->SetUp(this->bottoms_, this->tops_);
+    ASSERT_EQ(this->top_.shape(), (vector<int>{1, channels, 3, 19}));
+    this->Run(layer.get());
+    vector<double> top, flow_diff;
+    this->ReferencePass(WarpRule::kAbsolute, 0, &top, &flow_diff);
+    expect_all_near(this->Top(), top, 2e-6);
+    expect_all_near(this->Diff(this->flow_), flow_diff, 1e-5);
+  }
 }
 
 TYPED_TEST(WarpLayersTest, RefuseFlowsThatDoNotFit) {
