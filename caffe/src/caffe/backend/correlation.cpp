@@ -1,11 +1,10 @@
 // Correlation forward, as a product of rows.
 //
-// Both maps are packed as tiles of `lanes` positions by channels. A register tile holds a
-// few output rows and a few displacements: rows y and y + dy, y + t and y + t + dy', ...
-// meet the same row of the other map, so each value loaded serves several products. The
-// operands of a tile are copied side by side first, so that a displacement is a shift of
-// a pointer and all stays in the first-level cache. Every output is made by one thread in
-// a fixed order: results do not depend on the thread count.
+// Both maps are packed as rows of channels with zeros around them. A register tile holds
+// `lanes` positions of a few output rows and a few displacements: rows y and y + dy, y +
+// t and y + t + dy', ... meet the same row of the other map, so each value loaded serves
+// several products. Every output is made by one thread in a fixed order: results do not
+// depend on the thread count.
 #include "caffe/backend/correlation.hpp"
 
 #include <numeric>
@@ -34,15 +33,6 @@ const CorrelationKernels<Dtype>& correlation_kernels() {
 
 namespace {
 
-/// Blocks that cover the positions least .. most + lanes - 1 (relative to a tile's
-/// first).
-struct Window {
-  int first, blocks;
-  Window(int least, int most, int lanes)
-      : first(floor_div(least, lanes)),
-        blocks(floor_div(most + lanes - 1, lanes) - floor_div(least, lanes) + 1) {}
-};
-
 template <typename Dtype>
 class ForwardPass {
  public:
@@ -51,13 +41,17 @@ class ForwardPass {
       : s_(shape),
         kernels_(correlation_kernels<Dtype>()),
         num_(a.num()),
-        a_(shape, a, shape.stride_1),
-        b_(shape, b, shape.stride_1) {
+        a_(shape, a, shape.stride_1, reach(0, 0)),
+        b_(shape, b, shape.stride_1,
+           reach(shape.column_displacement(0),
+                 shape.column_displacement(shape.columns - 1))) {
     Dtype* memory =
         static_cast<Dtype*>(scratch_memory((a_.size() + b_.size()) * sizeof(Dtype)));
     a_.Pack(memory);
     b_.Pack(memory + a_.size());
     out_ = top->mutable_cpu_data();
+    const int span = (s_.columns - 1) * s_.stride_2 / s_.stride_1 + 2 * kernels_.lanes;
+    chunk_ = std::max(8, kCorrelationCache / (kCorrelationRows * kernels_.lanes + span));
     step_ = s_.stride_2 / std::gcd(s_.stride_1, s_.stride_2);
     shift_ = step_ * s_.stride_1 / s_.stride_2;
   }
@@ -93,57 +87,34 @@ class ForwardPass {
   // Position of an offset among those of its phase.
   int position(int offset) const { return floor_div(offset, s_.stride_1); }
   int phase(int offset) const { return offset - position(offset) * s_.stride_1; }
+  // What the tiles read of a map displaced by least .. most.
+  typename PackedRows<Dtype>::Reach reach(int least, int most) const {
+    return {position(s_.origin_x + least), position(s_.origin_x + s_.kernel - 1 + most) +
+                                               round_up(s_.out_width, kernels_.lanes)};
+  }
 
   void RunTile(const Tile& tile) const {
     bool accumulate = false;
     const int channels = std::min(a_.channels(), b_.channels());
     for (int window = 0; window < s_.kernel * s_.kernel; ++window) {
       const int offset = s_.origin_x + window % s_.kernel, j = window / s_.kernel;
-      const Window a_window(position(offset), position(offset), kernels_.lanes);
-      const Window b_window(position(offset + s_.column_displacement(0)),
-                            position(offset + s_.column_displacement(s_.columns - 1)),
-                            kernels_.lanes);
-      const int width = kernels_.lanes * (kCorrelationRows * a_window.blocks +
-                                          s_.stride_1 * b_window.blocks);
-      const int most = std::max(8, kCorrelationCache / width);
-      for_each_piece(channels, most, [&](int first, int count) {
-        RunChunk(tile, offset, j, {a_window, b_window}, {first, count, accumulate});
+      for_each_piece(channels, chunk_, [&](int first, int count) {
+        RunChunk(tile, offset, j, {first, count, accumulate});
         accumulate = true;
       });
     }
   }
 
   // Row `member` of the group takes part at displacement row shared - member * shift_.
-  void RunChunk(const Tile& t, int offset, int j, const Window (&windows)[2],
-                const Chunk& chunk) const {
-    const int lanes = kernels_.lanes;
-    const int a_stride = windows[0].blocks * lanes, b_stride = windows[1].blocks * lanes;
-    const std::int64_t a_row = std::int64_t{a_stride} * chunk.channels;
-    const std::int64_t b_phase = std::int64_t{b_stride} * chunk.channels;
-    Dtype* a_local = correlation_thread_memory<Dtype>(a_row * kCorrelationRows +
-                                                      b_phase * s_.stride_1);
-    Dtype* b_local = a_local + a_row * kCorrelationRows;
-    const Dtype* a_rows[kCorrelationRows];
-    for (int k = 0; k < t.group.count; ++k) {
-      const int y = s_.window_y(t.group.first + k * step_) + j;
-      const int block = t.x / lanes + windows[0].first;
-      a_rows[k] =
-          windows[0].blocks == 1 ? a_.block(t.n, y, phase(offset), block) : nullptr;
-      if (a_rows[k] != nullptr) {  // it can be read where it is
-        a_rows[k] += std::int64_t{chunk.first} * lanes;
-        continue;
-      }
-      a_.CopyWindow(t.n, y, phase(offset), block, windows[0].blocks, chunk.first,
-                    chunk.channels, a_local + k * a_row);
-      a_rows[k] = a_local + k * a_row;
-    }
+  void RunChunk(const Tile& t, int offset, int j, const Chunk& chunk) const {
     CorrelationForwardTile<Dtype> tile;
     tile.channels = chunk.channels;
-    tile.valid = std::min(lanes, s_.out_width - t.x);
+    tile.valid = std::min(kernels_.lanes, s_.out_width - t.x);
     tile.subtract = s_.subtract;
     tile.accumulate = chunk.accumulate;
-    tile.a_stride = a_stride;
-    tile.b_stride = b_stride;
+    tile.a_stride = a_.stride();
+    tile.b_stride = b_.stride();
+    tile.b_next = s_.stride_2 * b_.row_size();
     tile.out_stride = std::int64_t{s_.out_height} * s_.out_width;
     tile.scale = static_cast<Dtype>(s_.scale());
     for (int shared = 0; shared < s_.rows + (t.group.count - 1) * shift_; ++shared) {
@@ -162,22 +133,18 @@ class ForwardPass {
                   t.group.first + (begin + k) * step_) *
                      s_.out_width +
                  t.x;
-        tile.a[k] = a_rows[begin + k] + position(offset) - windows[0].first * lanes;
+        const int y = s_.window_y(t.group.first + (begin + k) * step_) + j;
+        tile.a[k] = a_.at(t.n, y, phase(offset), chunk.first) + position(offset) + t.x;
       }
       if (zero) {
         WriteZeros(tile, out);
         continue;
       }
-      for (int p = 0; p < s_.stride_1; ++p) {
-        b_.CopyWindow(t.n, b_y, p, t.x / lanes + windows[1].first, windows[1].blocks,
-                      chunk.first, chunk.channels, b_local + p * b_phase);
-      }
       for_each_piece(s_.columns, kernels_.columns, [&](int first, int size) {
         tile.columns = size;
         for (int i = 0; i < size; ++i) {
           const int at = offset + s_.column_displacement(first + i);
-          tile.b[i] =
-              b_local + phase(at) * b_phase + position(at) - windows[1].first * lanes;
+          tile.b[i] = b_.at(t.n, b_y, phase(at), chunk.first) + position(at) + t.x;
         }
         for (int k = 0; k < tile.rows; ++k)
           tile.out[k] = out[k] + first * tile.out_stride;
@@ -197,7 +164,8 @@ class ForwardPass {
   const CorrelationShape& s_;
   const CorrelationKernels<Dtype>& kernels_;
   int num_, step_, shift_;
-  PackedTiles<Dtype> a_, b_;
+  int chunk_;  // channels of one pass over a tile
+  PackedRows<Dtype> a_, b_;
   Dtype* out_;
 };
 

@@ -14,8 +14,8 @@ namespace {
 template <typename Dtype>
 class BackwardPass {
  public:
-  BackwardPass(const CorrelationShape& shape, int sign, const PackedTiles<Dtype>& self,
-               const PackedTiles<Dtype>& other, const Dtype* top_diff)
+  BackwardPass(const CorrelationShape& shape, int sign, const PackedRows<Dtype>& self,
+               const PackedRows<Dtype>& other, const Dtype* top_diff)
       : s_(shape),
         sign_(sign),
         self_(self),
@@ -24,14 +24,10 @@ class BackwardPass {
         kernels_(correlation_kernels<Dtype>()),
         lanes_(kernels_.lanes),
         blocks_(round_up(shape.width, lanes_) / lanes_) {
-    const int near = sign_ * s_.column_displacement(0);
-    const int far = sign_ * s_.column_displacement(s_.columns - 1);
-    const int least = std::min(near, far), most = std::max(near, far);
-    first_block_ = floor_div(least, lanes_);
-    window_ = (floor_div(most + lanes_ - 1, lanes_) - first_block_ + 1) * lanes_;
-    start_ = near - first_block_ * lanes_;
-    const int width = kCorrelationRows * lanes_ + window_;
-    chunk_ = std::max(lanes_, kCorrelationCache / width / lanes_ * lanes_);
+    start_ = sign_ * s_.column_displacement(0);
+    const int span = (s_.columns - 1) * s_.stride_2 + 2 * lanes_;
+    chunk_ = std::max(
+        lanes_, kCorrelationCache / (kCorrelationRows * lanes_ + span) / lanes_ * lanes_);
   }
 
   /// Overwrites the diff of `blob`, as blocks if `blocked`.
@@ -49,12 +45,10 @@ class BackwardPass {
           const std::int64_t line = std::int64_t{blocks_} * lanes_;
           const std::int64_t diff = kCorrelationRows * line * s_.displacements();
           const std::int64_t sum = std::int64_t{kCorrelationRows} * chunk_ * lanes_;
-          Dtype* memory = correlation_thread_memory<Dtype>(
-              line + diff + sum + std::int64_t{chunk_} * window_);
+          Dtype* memory = correlation_thread_memory<Dtype>(line + diff + sum);
           local.line = memory;
           local.diff = memory + line;
           local.sum = local.diff + diff;
-          local.window = local.sum + sum;
           for (std::int64_t i = begin; i < end; ++i) {
             RunGroup(static_cast<int>(i / count), groups[i % count], local, planes);
           }
@@ -63,16 +57,19 @@ class BackwardPass {
 
  private:
   /// Memory of one thread: a row of diff, the diff of a group
-  /// [row][block][displacement][lane], the sums of a tile [row][channel][lane], a window
-  /// of the other map [channel][x].
+  /// [row][block][displacement][lane], the sums of a tile [row][channel][lane].
   struct Local {
-    Dtype *line, *diff, *sum, *window;
+    Dtype *line, *diff, *sum;
   };
 
   void RunGroup(int n, RowGroup group, const Local& local, Planes<Dtype> to) const {
     for (int k = 0; k < group.count; ++k) {
       PackDiff(n, group.first + k * s_.stride_2, local.line,
                local.diff + std::int64_t{k} * blocks_ * s_.displacements() * lanes_);
+    }
+    if (!s_.subtract && s_.rows >= group.count) {
+      SumGroup(n, group, local, to);
+      return;
     }
     for (int block = 0; block < blocks_; ++block) {
       // Those beyond the bottoms' channels are zero, and only there where both are
@@ -91,6 +88,58 @@ class BackwardPass {
     }
   }
 
+  // Every displacement row at once, a few channels at a time. Row `member` of the group
+  // meets the shared row j by displacement row j - member, counted from the last one for
+  // the second bottom.
+  void SumGroup(int n, RowGroup group, const Local& local, Planes<Dtype> to) const {
+    const int channels = std::min(self_.channels(), other_.channels());
+    const std::int64_t row = std::int64_t{s_.columns} * lanes_;
+    std::vector<const Dtype*> shared(s_.rows + group.count - 1);
+    for (int j = 0; j < static_cast<int>(shared.size()); ++j) {
+      const int displacement = s_.row_displacement(sign_ > 0 ? j : s_.rows - 1 - j);
+      const int y = group.first + sign_ * displacement;
+      shared[j] = other_.inside(y) ? other_.at(n, y, 0, 0) + start_ : nullptr;
+    }
+    CorrelationBackwardSum<Dtype> tile;
+    tile.rows = group.count;
+    tile.displacement_rows = s_.rows;
+    tile.count = s_.columns;
+    tile.d_stride = lanes_;
+    tile.d_row_stride = sign_ * row;
+    tile.s_stride = other_.stride();
+    tile.s_step = sign_ * s_.stride_2;
+    tile.s = shared.data();
+    for (int block = 0; block < blocks_; ++block) {
+      const bool in_place = to.lanes == 1 && (block + 1) * lanes_ <= s_.width;
+      const std::int64_t plane = std::int64_t{s_.height} * s_.width;
+      for (int k = 0; k < group.count; ++k) {
+        tile.d[k] = local.diff + (std::int64_t{k} * blocks_ + block) * s_.rows * row +
+                    (sign_ > 0 ? 0 : (s_.rows - 1) * row);
+      }
+      for (int first = 0; first < channels; first += chunk_) {
+        const int size = std::min(chunk_, channels - first);
+        for_each_piece(size, kernels_.columns, [&](int c, int count) {
+          tile.channels = count;
+          tile.s_offset =
+              std::int64_t{first + c} * other_.stride() + std::int64_t{block} * lanes_;
+          tile.out_stride = in_place ? plane : lanes_;
+          for (int k = 0; k < group.count; ++k) {
+            const int y = group.first + k * s_.stride_2;
+            tile.out[k] =
+                in_place ? to.data + (std::int64_t{n} * s_.channels + first + c) * plane +
+                               std::int64_t{y} * s_.width + block * lanes_
+                         : local.sum + (std::int64_t{k} * size + c) * lanes_;
+          }
+          kernels_.backward_sum(tile);
+        });
+        for (int k = 0; k < group.count && !in_place; ++k) {
+          Write(local.sum + std::int64_t{k} * size * lanes_, n,
+                group.first + k * s_.stride_2, block, first, size, to);
+        }
+      }
+    }
+  }
+
   // Row `member` of the group meets a shared row of the other map by its displacement row
   // shared - sign * member.
   void SumTile(int n, RowGroup group, int block, int first, int channels,
@@ -99,9 +148,9 @@ class BackwardPass {
     tile.count = s_.columns;
     tile.subtract = s_.subtract;
     tile.d_stride = lanes_;
-    tile.s_stride = window_;
+    tile.s_stride = other_.stride();
     tile.s_step = sign_ * s_.stride_2;
-    tile.self_stride = lanes_;
+    tile.self_stride = self_.stride();
     tile.sum_stride = lanes_;
     const int members = group.count - 1;
     const int least = sign_ > 0 ? 0 : -members,
@@ -113,11 +162,9 @@ class BackwardPass {
       const int end = std::min(group.count, sign_ > 0 ? shared + 1 : s_.rows - shared);
       tile.rows = end - begin;
       if (tile.rows <= 0) continue;
-      other_.CopyWindow(n, row, 0, block + first_block_, window_ / lanes_, first,
-                        channels, local.window);
       for_each_piece(channels, kernels_.columns, [&](int c, int size) {
         tile.channels = size;
-        tile.s = local.window + std::int64_t{c} * window_ + start_;
+        tile.s = other_.at(n, row, 0, first + c) + block * lanes_ + start_;
         for (int k = 0; k < tile.rows; ++k) {
           const int member = begin + k;
           const int q = (shared - sign_ * member) * s_.columns;
@@ -127,8 +174,8 @@ class BackwardPass {
                   lanes_;
           tile.sum[k] = local.sum + (std::int64_t{member} * channels + c) * lanes_;
           if (s_.subtract) {
-            tile.self[k] = self_.block(n, group.first + member * s_.stride_2, 0, block) +
-                           std::int64_t{first + c} * lanes_;
+            tile.self[k] = self_.at(n, group.first + member * s_.stride_2, 0, first + c) +
+                           block * lanes_;
           }
         }
         kernels_.backward(tile);
@@ -140,7 +187,12 @@ class BackwardPass {
   /// used: position (y, x) of displacement q gets what its windows at (y, x) got, for the
   /// second bottom those at (y, x) minus the displacement.
   void PackDiff(int n, int y, Dtype* line, Dtype* to) const {
+    const std::int64_t stride = std::int64_t{s_.displacements()} * lanes_;
     for (int q = 0; q < s_.displacements(); ++q) {
+      if (s_.kernel == 1 && s_.stride_1 == 1) {
+        PackDiffLine(n, y, q, to + std::int64_t{q} * lanes_, stride);
+        continue;
+      }
       std::fill_n(line, std::int64_t{blocks_} * lanes_, Dtype(0));
       const int dy = sign_ < 0 ? s_.displacement_y(q) : 0;
       const int dx = sign_ < 0 ? s_.displacement_x(q) : 0;
@@ -150,8 +202,36 @@ class BackwardPass {
       for (int out = s_.first_output(y - dy, s_.origin_y); out < last; ++out) {
         AddRow(plane + std::int64_t{out} * s_.out_width, dx, line);
       }
-      kernels_.spread(line, blocks_, to + std::int64_t{q} * lanes_,
-                      std::int64_t{s_.displacements()} * lanes_);
+      kernels_.spread(line, blocks_, to + std::int64_t{q} * lanes_, stride);
+    }
+  }
+
+  /// The same where every window is one position and every position has one: the row is
+  /// scaled and shifted.
+  void PackDiffLine(int n, int y, int q, Dtype* to, std::int64_t stride) const {
+    const int out_y = y - s_.origin_y - (sign_ < 0 ? s_.displacement_y(q) : 0);
+    const int start = s_.origin_x + (sign_ < 0 ? s_.displacement_x(q) : 0);
+    const bool inside = out_y >= 0 && out_y < s_.out_height;
+    const int begin = std::max(0, start);
+    const int end = inside ? std::min(s_.width, start + s_.out_width) : 0;
+    const Dtype scale = static_cast<Dtype>(s_.scale());
+    // Position 0's, which lies before the row where start > 0.
+    const std::int64_t plane = std::int64_t{n} * s_.displacements() + q;
+    const Dtype* from =
+        top_diff_ + (plane * s_.out_height + (inside ? out_y : 0)) * s_.out_width - start;
+    for (int block = 0; block < blocks_;) {
+      const int x = block * lanes_;
+      const int whole = x >= begin ? (end - x) / lanes_ : 0;
+      if (whole > 0) {
+        kernels_.spread_scaled(from + x, whole, scale, to + block * stride, stride);
+        block += whole;
+        continue;
+      }
+      for (int l = 0; l < lanes_; ++l) {
+        const bool used = x + l >= begin && x + l < end;
+        to[block * stride + l] = used ? scale * from[x + l] : Dtype(0);
+      }
+      ++block;
     }
   }
 
@@ -194,14 +274,12 @@ class BackwardPass {
 
   const CorrelationShape& s_;
   int sign_;
-  const PackedTiles<Dtype>& self_;
-  const PackedTiles<Dtype>& other_;
+  const PackedRows<Dtype>& self_;
+  const PackedRows<Dtype>& other_;
   const Dtype* top_diff_;
   const CorrelationKernels<Dtype>& kernels_;
   int lanes_, blocks_;
-  // The first block of a tile's window, its width, and where displacement column 0 begins
-  // in it.
-  int first_block_, window_, start_;
+  int start_;  // where displacement column 0 begins
   int chunk_;  // channels of a tile
 };
 
@@ -211,20 +289,25 @@ template <typename Dtype>
 void correlation_backward(const CorrelationShape& shape, const Blob<Dtype>& top,
                           bool a_wants_diff, bool b_wants_diff, Blob<Dtype>* a,
                           Blob<Dtype>* b) {
-  PackedTiles<Dtype> a_tiles(shape, *a, 1), b_tiles(shape, *b, 1);
+  const int lanes = correlation_kernels<Dtype>().lanes;
+  const int left = shape.column_displacement(0);
+  const int right = shape.column_displacement(shape.columns - 1);
+  const typename PackedRows<Dtype>::Reach reach = {
+      std::min(left, -right), round_up(shape.width, lanes) + std::max(right, -left)};
+  PackedRows<Dtype> a_rows(shape, *a, 1, reach), b_rows(shape, *b, 1, reach);
   const bool a_needed = b_wants_diff || shape.subtract,
              b_needed = a_wants_diff || shape.subtract;
   const Dtype* top_diff = top.cpu_diff();
-  const std::int64_t a_size = a_needed ? a_tiles.size() : 0;
+  const std::int64_t a_size = a_needed ? a_rows.size() : 0;
   Dtype* memory = static_cast<Dtype*>(
-      scratch_memory((a_size + (b_needed ? b_tiles.size() : 0)) * sizeof(Dtype)));
-  if (a_needed) a_tiles.Pack(memory);
-  if (b_needed) b_tiles.Pack(memory + a_size);
+      scratch_memory((a_size + (b_needed ? b_rows.size() : 0)) * sizeof(Dtype)));
+  if (a_needed) a_rows.Pack(memory);
+  if (b_needed) b_rows.Pack(memory + a_size);
   if (a_wants_diff) {
-    BackwardPass<Dtype>(shape, 1, a_tiles, b_tiles, top_diff).Run(a, a_tiles.blocked());
+    BackwardPass<Dtype>(shape, 1, a_rows, b_rows, top_diff).Run(a, a_rows.blocked());
   }
   if (b_wants_diff) {
-    BackwardPass<Dtype>(shape, -1, b_tiles, a_tiles, top_diff).Run(b, b_tiles.blocked());
+    BackwardPass<Dtype>(shape, -1, b_rows, a_rows, top_diff).Run(b, b_rows.blocked());
   }
 }
 

@@ -19,6 +19,7 @@ struct CorrelationForwardTile {
   int rows, columns, channels, valid;
   bool subtract, accumulate;
   std::int64_t a_stride, b_stride, out_stride;
+  std::int64_t b_next;  ///< from b to what is read next: fetched meanwhile
   Dtype scale;
   const Dtype *a[kCorrelationRows], *b[kCorrelationColumns];
   Dtype* out[kCorrelationRows];
@@ -37,14 +38,31 @@ struct CorrelationBackwardTile {
   Dtype* sum[kCorrelationRows];
 };
 
+/// All displacement rows of a tile at once: out[k][c out_stride + x] = sum_r,i d[k][r
+/// d_row_stride + i d_stride + x] s[r + k][s_offset + c s_stride + i s_step + x] for k <
+/// rows, c < channels, r < displacement_rows (at least `rows`), i < count; a null s
+/// counts as 0.
+template <typename Dtype>
+struct CorrelationBackwardSum {
+  int rows, channels, displacement_rows, count;
+  std::int64_t d_stride, d_row_stride, s_stride, s_step, s_offset, out_stride;
+  const Dtype* d[kCorrelationRows];
+  const Dtype* const* s;
+  Dtype* out[kCorrelationRows];
+};
+
 template <typename Dtype>
 struct CorrelationKernels {
   int lanes;    ///< positions x of a tile
   int columns;  ///< most columns, or channels, of a tile
   void (*forward)(const CorrelationForwardTile<Dtype>&);
   void (*backward)(const CorrelationBackwardTile<Dtype>&);
+  void (*backward_sum)(const CorrelationBackwardSum<Dtype>&);
   /// Vector i of `count` goes to to + i stride; zeros where `from` is null.
   void (*spread)(const Dtype* from, int count, Dtype* to, std::int64_t stride);
+  /// The same times `scale`; `from` need not be aligned.
+  void (*spread_scaled)(const Dtype* from, int count, Dtype scale, Dtype* to,
+                        std::int64_t stride);
   /// to[j * lanes + i] = from[i * lanes + j] for j < to_rows; rows i >= from_rows count
   /// as 0.
   void (*transpose)(const Dtype* from, int from_rows, Dtype* to, int to_rows);

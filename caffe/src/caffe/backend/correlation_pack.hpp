@@ -1,4 +1,4 @@
-// What both directions of correlation share: maps packed as tiles, and groups of rows.
+// What both directions of correlation share: maps packed as rows, and groups of rows.
 #ifndef CAFFE_BACKEND_CORRELATION_PACK_HPP_
 #define CAFFE_BACKEND_CORRELATION_PACK_HPP_
 
@@ -28,96 +28,119 @@ inline std::int64_t correlation_grain(std::int64_t products) {
   return std::max<std::int64_t>(1, (1 << 17) / std::max<std::int64_t>(1, products));
 }
 
-/// A map as [image][row][phase][block][channel][lane]: position p of a row is x = p /
-/// phases of phase p mod phases, x = block * lanes + lane. What lies outside is not
-/// stored.
+/// A map as [image][row][phase][channel][position]: position p of a row is x = p * phases
+/// + phase. Zeros surround the map as far as a pass reads, so that a displacement is a
+/// shift of a pointer.
 template <typename Dtype>
-class PackedTiles {
+class PackedRows {
  public:
+  /// Positions that a pass reads: from `first`, and before `end`.
+  struct Reach {
+    int first, end;
+  };
+
   /// Packs data of `blob`; `memory` of size() values is the caller's.
-  PackedTiles(const CorrelationShape& shape, const Blob<Dtype>& blob, int phases)
+  PackedRows(const CorrelationShape& shape, const Blob<Dtype>& blob, int phases,
+             Reach reach)
       : kernels_(correlation_kernels<Dtype>()),
         blob_(blob),
         height_(shape.height),
         width_(shape.width),
         phases_(phases) {
     const BlockedLayout layout = blob.blocked_layout();
-    blocked_ = prefers_blocks(blob, *blob.data()) && layout.block == kernels_.lanes;
+    const int lanes = kernels_.lanes;
+    blocked_ = prefers_blocks(blob, *blob.data()) && layout.block == lanes;
     channels_ = blocked_ ? round_up(shape.channels, layout.block) : shape.channels;
-    blocks_ = round_up((width_ + phases - 1) / phases, kernels_.lanes) / kernels_.lanes;
+    before_ = round_up(std::max(0, -reach.first), lanes);
+    const int end = std::max(reach.end, (width_ + phases - 1) / phases);
+    stride_ = before_ + round_up(end, lanes);
+    // An odd number of vectors: channels do not meet in the same sets of the cache.
+    if (stride_ / lanes % 2 == 0) stride_ += lanes;
   }
   /// Channels stored: those beyond the blob's are zero.
   int channels() const { return channels_; }
   bool blocked() const { return blocked_; }
-  std::int64_t size() const { return std::int64_t{blob_.num()} * height_ * row_size(); }
+  /// From one channel to the next.
+  int stride() const { return stride_; }
+  std::int64_t size() const { return rows() * row_size() + phase_size(); }
   bool inside(int y) const { return y >= 0 && y < height_; }
 
-  /// Channel 0 of a block; null outside the map.
-  const Dtype* block(int n, int y, int phase, int block) const {
-    if (!inside(y) || block < 0 || block >= blocks_) return nullptr;
-    return data_ + (std::int64_t{n} * height_ + y) * row_size() +
-           (std::int64_t{phase} * blocks_ + block) * channels_ * kernels_.lanes;
+  /// Position 0 of a channel; zeros outside the map.
+  const Dtype* at(int n, int y, int phase, int channel) const {
+    const Dtype* row = inside(y) ? data_ + (std::int64_t{n} * height_ + y) * row_size() +
+                                       phase * phase_size()
+                                 : data_ + rows() * row_size();
+    return row + std::int64_t{channel} * stride_ + before_;
   }
 
-  /// Copies channels first .. first + count of `blocks` blocks of a row, side by side:
-  /// to[c * blocks * lanes + x].
-  void CopyWindow(int n, int y, int phase, int first_block, int blocks, int first,
-                  int count, Dtype* to) const {
-    const int lanes = kernels_.lanes;
-    for (int b = 0; b < blocks; ++b) {
-      const Dtype* from = block(n, y, phase, first_block + b);
-      if (from != nullptr) from += std::int64_t{first} * lanes;
-      kernels_.spread(from, count, to + b * lanes, std::int64_t{blocks} * lanes);
-    }
-  }
+  /// From one row of an image to the next.
+  std::int64_t row_size() const { return phases_ * phase_size(); }
 
   void Pack(Dtype* memory) {
     data_ = memory;
+    std::fill_n(memory + rows() * row_size(), phase_size(), Dtype(0));
     const Planes<const Dtype> planes = read_planes(blob_, blob_.data().get(), blocked_);
     const std::int64_t groups = planes.planes / blob_.num();
-    const std::int64_t rows = std::int64_t{blob_.num()} * height_;
     parallel_ranges(
-        rows, correlation_grain(8 * row_size()),
+        rows(), correlation_grain(8 * row_size()),
         [&](std::int64_t begin, std::int64_t end) {
-          for (std::int64_t row = begin; row < end; ++row) {
-            const std::int64_t n = row / height_, y = row % height_;
+          // Rows of one plane one after the other: they lie so where they are read.
+          for (std::int64_t first = begin; first < end;) {
+            const std::int64_t n = first / height_;
+            const std::int64_t last = std::min(end, (n + 1) * height_);
             for (std::int64_t g = 0; g < groups; ++g) {
-              const Dtype* from =
-                  planes.data + ((n * groups + g) * height_ + y) * width_ * planes.lanes;
-              Dtype* to = memory + row * row_size() + g * planes.lanes * kernels_.lanes;
-              if (blocked_ && phases_ == 1) {
-                PackBlockedRow(from, to);
-              } else {
-                PackRow(from, planes.lanes, to);
+              for (std::int64_t row = first; row < last; ++row) {
+                const Dtype* from =
+                    planes.data +
+                    ((n * groups + g) * height_ + row % height_) * width_ * planes.lanes;
+                Dtype* to =
+                    memory + row * row_size() + g * planes.lanes * stride_ + before_;
+                if (planes.lanes == 1 && phases_ == 1) {
+                  CopyRow(from, to);
+                } else if (blocked_ && phases_ == 1) {
+                  CopyBlockedRow(from, to);
+                } else {
+                  SpreadRow(from, planes.lanes, to);
+                }
               }
             }
+            first = last;
           }
         });
   }
 
  private:
-  std::int64_t row_size() const {
-    return std::int64_t{phases_} * blocks_ * channels_ * kernels_.lanes;
+  std::int64_t rows() const { return std::int64_t{blob_.num()} * height_; }
+  std::int64_t phase_size() const { return std::int64_t{channels_} * stride_; }
+  int after(int end) const { return stride_ - before_ - end; }
+
+  void CopyRow(const Dtype* from, Dtype* to) const {
+    std::fill_n(to - before_, before_, Dtype(0));
+    std::copy_n(from, width_, to);
+    std::fill_n(to + width_, after(width_), Dtype(0));
   }
-  void PackBlockedRow(const Dtype* from, Dtype* to) const {
-    const int lanes = kernels_.lanes;
-    for (int b = 0; b < blocks_; ++b) {
-      const int used = std::min(lanes, width_ - b * lanes);
-      kernels_.transpose(from + std::int64_t{b} * lanes * lanes, used,
-                         to + std::int64_t{b} * channels_ * lanes, lanes);
+  void CopyBlockedRow(const Dtype* from, Dtype* to) const {
+    constexpr int kMostLanes = 16;
+    alignas(64) Dtype tile[kMostLanes * kMostLanes];
+    const int lanes = kernels_.lanes, covered = round_up(width_, lanes);
+    for (int x = 0; x < width_; x += lanes) {
+      kernels_.transpose(from + std::int64_t{x} * lanes, std::min(lanes, width_ - x),
+                         tile, lanes);
+      kernels_.spread(tile, lanes, to + x, stride_);
+    }
+    for (int c = 0; c < lanes; ++c, to += stride_) {
+      std::fill_n(to - before_, before_, Dtype(0));
+      std::fill_n(to + covered, after(covered), Dtype(0));
     }
   }
   // One channel (or a block of them), position by position.
-  void PackRow(const Dtype* from, int from_lanes, Dtype* to) const {
-    const int lanes = kernels_.lanes;
+  void SpreadRow(const Dtype* from, int from_lanes, Dtype* to) const {
     for (int phase = 0; phase < phases_; ++phase) {
-      for (int b = 0; b < blocks_; ++b) {
-        Dtype* tile = to + (std::int64_t{phase} * blocks_ + b) * channels_ * lanes;
-        for (int c = 0; c < from_lanes; ++c, tile += lanes) {
-          for (int l = 0; l < lanes; ++l) {
-            const int p = (b * lanes + l) * phases_ + phase;
-            tile[l] = p < width_ ? from[std::int64_t{p} * from_lanes + c] : Dtype(0);
-          }
+      for (int c = 0; c < from_lanes; ++c) {
+        Dtype* line = to + phase * phase_size() + std::int64_t{c} * stride_;
+        std::fill_n(line - before_, stride_, Dtype(0));
+        for (int x = phase; x < width_; x += phases_) {
+          line[x / phases_] = from[std::int64_t{x} * from_lanes + c];
         }
       }
     }
@@ -125,7 +148,7 @@ class PackedTiles {
 
   const CorrelationKernels<Dtype>& kernels_;
   const Blob<Dtype>& blob_;
-  int height_, width_, phases_, channels_, blocks_;
+  int height_, width_, phases_, channels_, before_, stride_;
   bool blocked_;
   const Dtype* data_ = nullptr;
 };

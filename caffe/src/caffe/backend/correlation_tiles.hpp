@@ -1,49 +1,23 @@
-// The bodies of the correlation kernels, over GCC's vector types; included once for each
-// instruction set.
+// The bodies of the correlation kernels, over vectors of one instruction set; included
+// once for each.
 #ifndef CAFFE_BACKEND_CORRELATION_TILES_HPP_
 #define CAFFE_BACKEND_CORRELATION_TILES_HPP_
 
-#include "caffe/util/simd.hpp"
 #include "correlation_kernels.hpp"
+#include "lane_vectors.hpp"
 
 namespace caffe {
 namespace {
 
-/// The integer of a float's or double's size.
-template <int kSize>
-struct MaskElement {
-  typedef std::int32_t Type;
-};
-template <>
-struct MaskElement<8> {
-  typedef std::int64_t Type;
-};
-
 // kBytes: the size of a vector register.
 template <typename Dtype, int kBytes>
-struct CorrelationTiles {
-  typedef Dtype Vec __attribute__((vector_size(kBytes)));
-  typedef Dtype Loose
-      __attribute__((vector_size(kBytes), aligned(sizeof(Dtype)), may_alias));
-  typedef typename MaskElement<sizeof(Dtype)>::Type MaskLane;
-  typedef MaskLane Mask __attribute__((vector_size(kBytes)));
-  static constexpr int kLanes = kBytes / sizeof(Dtype);
-
-  static CAFFE_ALWAYS_INLINE void Load(const Dtype* from, Vec* to) {
-    *to = *reinterpret_cast<const Loose*>(from);
-  }
-  static CAFFE_ALWAYS_INLINE void Store(const Vec& from, Dtype* to) {
-    *reinterpret_cast<Loose*>(to) = from;
-  }
-  // A load that stays one: GCC else repeats it in every product that uses it.
-  static CAFFE_ALWAYS_INLINE void LoadOnce(const Dtype* from, Vec* to) {
-    Load(from, to);
-#if defined(__AVX512F__)
-    asm("" : "+v"(*to));
-#elif defined(__SSE2__)
-    asm("" : "+x"(*to));
-#endif
-  }
+struct CorrelationTiles : LaneVectors<Dtype, kBytes> {
+  typedef LaneVectors<Dtype, kBytes> Base;
+  typedef typename Base::Vec Vec;
+  using Base::kLanes;
+  using Base::Load;
+  using Base::LoadOnce;
+  using Base::Store;
 
   template <int kRows, int kColumns, bool kSubtract>
   static CAFFE_ALWAYS_INLINE void Forward(const CorrelationForwardTile<Dtype>& t) {
@@ -58,7 +32,11 @@ struct CorrelationTiles {
 #pragma GCC unroll 8
     for (int i = 0; i < kColumns; ++i) b[i] = t.b[i];
     std::int64_t a_at = 0, b_at = 0;
+    const Dtype* const first_next = t.b[0] + t.b_next;
+    const Dtype* const last_next = t.b[kColumns - 1] + t.b_next + (kLanes - 1);
     for (int c = 0; c < t.channels; ++c, a_at += t.a_stride, b_at += t.b_stride) {
+      __builtin_prefetch(first_next + b_at);
+      __builtin_prefetch(last_next + b_at);
       Vec left[kRows];
 #pragma GCC unroll 8
       for (int k = 0; k < kRows; ++k) LoadOnce(a[k] + a_at, &left[k]);
@@ -142,6 +120,91 @@ struct CorrelationTiles {
     for (int k = 0; k < kRows; ++k) {
 #pragma GCC unroll 8
       for (int c = 0; c < kChannels; ++c) Store(sum[k][c], t.sum[k] + c * t.sum_stride);
+    }
+  }
+
+  // One row of the other map, that rows kBegin .. kEnd - 1 meet by displacement rows
+  // shared - k.
+  template <int kRows, int kChannels, int kBegin, int kEnd>
+  static CAFFE_ALWAYS_INLINE void AddShared(const CorrelationBackwardSum<Dtype>& t,
+                                            int shared, Vec (&sum)[kRows][kChannels]) {
+    if (t.s[shared] == nullptr) return;
+    const Dtype *d[kRows], *s[kChannels];
+#pragma GCC unroll 8
+    for (int k = kBegin; k < kEnd; ++k) d[k] = t.d[k] + (shared - k) * t.d_row_stride;
+#pragma GCC unroll 8
+    for (int c = 0; c < kChannels; ++c) s[c] = t.s[shared] + t.s_offset + c * t.s_stride;
+    std::int64_t d_at = 0, s_at = 0;
+    for (int i = 0; i < t.count; ++i, d_at += t.d_stride, s_at += t.s_step) {
+      Vec diff[kRows];
+#pragma GCC unroll 8
+      for (int k = kBegin; k < kEnd; ++k) LoadOnce(d[k] + d_at, &diff[k]);
+#pragma GCC unroll 8
+      for (int c = 0; c < kChannels; ++c) {
+        Vec value;
+        LoadOnce(s[c] + s_at, &value);
+#pragma GCC unroll 8
+        for (int k = kBegin; k < kEnd; ++k) sum[k][c] += diff[k] * value;
+      }
+    }
+  }
+
+  // The sums stay in registers: first the shared rows that some rows do not reach yet,
+  // then those that all meet, then those that some have passed.
+  template <int kRows, int kChannels>
+  static CAFFE_ALWAYS_INLINE void Sum(const CorrelationBackwardSum<Dtype>& t) {
+    Vec sum[kRows][kChannels];
+#pragma GCC unroll 8
+    for (int k = 0; k < kRows; ++k) {
+#pragma GCC unroll 8
+      for (int c = 0; c < kChannels; ++c) sum[k][c] = Vec{};
+    }
+    if (kRows > 1) AddShared<kRows, kChannels, 0, 1>(t, 0, sum);
+    if (kRows > 2) AddShared < kRows, kChannels, 0, kRows<2 ? 1 : 2>(t, 1, sum);
+    if (kRows > 3) AddShared < kRows, kChannels, 0, kRows<3 ? 1 : 3>(t, 2, sum);
+    const int last = t.displacement_rows;
+    for (int shared = kRows - 1; shared < last; ++shared) {
+      AddShared<kRows, kChannels, 0, kRows>(t, shared, sum);
+    }
+    if (kRows > 1) AddShared < kRows, kChannels, kRows<2 ? 0 : 1, kRows>(t, last, sum);
+    if (kRows > 2)
+      AddShared < kRows, kChannels, kRows<3 ? 0 : 2, kRows>(t, last + 1, sum);
+    if (kRows > 3)
+      AddShared < kRows, kChannels, kRows<4 ? 0 : 3, kRows>(t, last + 2, sum);
+#pragma GCC unroll 8
+    for (int k = 0; k < kRows; ++k) {
+#pragma GCC unroll 8
+      for (int c = 0; c < kChannels; ++c) Store(sum[k][c], t.out[k] + c * t.out_stride);
+    }
+  }
+  template <int kRows, int kMost>
+  static CAFFE_ALWAYS_INLINE void SumRowsOf(const CorrelationBackwardSum<Dtype>& t) {
+    switch (t.channels) {
+      case 1:
+        return Sum<kRows, 1>(t);
+      case 2:
+        return Sum<kRows, 2>(t);
+      case 3:
+        return Sum < kRows, kMost < 3 ? kMost : 3 > (t);
+      case 4:
+        return Sum < kRows, kMost < 4 ? kMost : 4 > (t);
+      case 5:
+        return Sum < kRows, kMost < 5 ? kMost : 5 > (t);
+      case 6:
+        return Sum < kRows, kMost < 6 ? kMost : 6 > (t);
+    }
+  }
+  template <int kMost>
+  static void SumTile(const CorrelationBackwardSum<Dtype>& t) {
+    switch (t.rows) {
+      case 1:
+        return SumRowsOf<1, kMost>(t);
+      case 2:
+        return SumRowsOf<2, kMost>(t);
+      case 3:
+        return SumRowsOf<3, kMost>(t);
+      case 4:
+        return SumRowsOf<4, kMost>(t);
     }
   }
 
@@ -247,57 +310,33 @@ struct CorrelationTiles {
     }
   }
 
-  // Exchanges blocks of 1, 2, 4, ... lanes between rows that lie as far apart.
+  static void SpreadScaled(const Dtype* from, int count, Dtype scale, Dtype* to,
+                           std::int64_t stride) {
+    for (int i = 0; i < count; ++i) {
+      Vec value;
+      Load(from + std::int64_t{i} * kLanes, &value);
+      Store(value * scale, to + i * stride);
+    }
+  }
+
   static void Transpose(const Dtype* from, int from_rows, Dtype* to, int to_rows) {
-#if defined(__clang__)
-    for (int j = 0; j < to_rows; ++j) {
-      for (int i = 0; i < kLanes; ++i) {
-        to[j * kLanes + i] = i < from_rows ? from[i * kLanes + j] : Dtype(0);
-      }
-    }
-#else
-    Dtype padded[kLanes * kLanes];
-    if (from_rows < kLanes) {
-      for (int i = 0; i < kLanes * kLanes; ++i) {
-        padded[i] = i < from_rows * kLanes ? from[i] : Dtype(0);
-      }
-      from = padded;
-    }
     Vec rows[kLanes];
 #pragma GCC unroll 16
-    for (int i = 0; i < kLanes; ++i) Load(from + i * kLanes, &rows[i]);
-#pragma GCC unroll 8
-    for (int step = 1; step < kLanes; step *= 2) {
-      Mask low = {}, high = {};
-#pragma GCC unroll 16
-      for (int l = 0; l < kLanes; ++l) {
-        low[l] = l & step ? kLanes + l - step : l;
-        high[l] = l & step ? kLanes + l : l + step;
-      }
-#pragma GCC unroll 16
-      for (int i = 0; i < kLanes; ++i) {
-        if (i & step) continue;
-        const Vec a = rows[i], b = rows[i + step];
-        rows[i] = __builtin_shuffle(a, b, low);
-        rows[i + step] = __builtin_shuffle(a, b, high);
-      }
+    for (int i = 0; i < kLanes; ++i) {
+      rows[i] = Vec{};
+      if (i < from_rows) Load(from + i * kLanes, &rows[i]);
     }
-    if (to_rows == kLanes) {
+    Base::TransposeRows(rows);
 #pragma GCC unroll 16
-      for (int j = 0; j < kLanes; ++j) Store(rows[j], to + j * kLanes);
-    } else {
-#pragma GCC unroll 16
-      for (int j = 0; j < kLanes; ++j) {
-        if (j < to_rows) Store(rows[j], to + j * kLanes);
-      }
+    for (int j = 0; j < kLanes; ++j) {
+      if (j < to_rows) Store(rows[j], to + j * kLanes);
     }
-#endif
   }
 
   template <int kMost>
   static CorrelationKernels<Dtype> Table() {
-    return {kLanes,  kMost,     &ForwardTile<kMost>, &BackwardTile<kMost>,
-            &Spread, &Transpose};
+    return {kLanes,          kMost,   &ForwardTile<kMost>, &BackwardTile<kMost>,
+            &SumTile<kMost>, &Spread, &SpreadScaled,       &Transpose};
   }
 };
 
