@@ -14,6 +14,19 @@ namespace caffe {
 template <typename Dtype>
 class Net;
 
+/// A pass in the parts that the recorder tells apart.
+struct RecordablePass {
+  bool backward = false;
+  /// Forward of the first n layers.
+  std::function<void(int)> head;
+  /// Forward of all layers behind the first n, and their backward.
+  std::function<void(int)> rest;
+  /// Backward of the first n layers.
+  std::function<void(int)> tail;
+  /// Gives back the blobs that are not kept when `rest` has run.
+  std::function<void(int)> release;
+};
+
 /// The first pass of a shape runs as it is (implementations are measured there), the
 /// second is recorded, later ones are replayed: some hundred launches become one.
 ///
@@ -27,10 +40,8 @@ class NetRecorder {
  public:
   explicit NetRecorder(Net<Dtype>* net) : net_(net) {}
 
-  /// A whole pass: `head(n)` runs the first n layers, `rest(n)` all that follows,
-  /// backward included where `backward` says so. Runs, records or replays `rest`.
-  void Run(bool backward, const std::function<void(int)>& head,
-           const std::function<void(int)>& rest);
+  /// Runs a whole pass, or records or replays its `rest`.
+  void Run(const RecordablePass& pass);
   /// Whether the last Run replayed, so that losses have to be read from the tops.
   bool replayed() const { return replayed_; }
 
@@ -44,10 +55,13 @@ class NetRecorder {
   bool MayRecord() const;
   int FirstRecorded() const;
   std::uint64_t Stamp(int first, bool backward) const;
+  void RunRest(const RecordablePass& pass, int first);
+  void NoteSources(int first, bool backward);
+  bool Record(const RecordablePass& pass, int first);
+  void NoteResults(const vector<std::uint64_t>& versions);
   bool ReadFromPlace();
   bool WrittenInPlace() const;
   void Replay();
-  void NoteAddresses(int first);
 
   Net<Dtype>* net_;
   device::PrivateMemory memory_;

@@ -30,6 +30,7 @@
 #define CAFFE_UNROLL _Pragma("unroll")
 #define CAFFE_UNROLL_TWICE _Pragma("unroll 2")
 #else
+#include <algorithm>
 #include <limits>
 #include <vector>
 #define CAFFE_BLOCK_HD inline
@@ -115,6 +116,35 @@ __global__ void __launch_bounds__(Kernel::kThreads) run_blocks(const Kernel kern
   __syncthreads();
   kernel.Finish(block, t, thread, shared);
 }
+#else
+template <typename Kernel>
+void run_blocks(const Grid& grid, const Kernel& kernel) {
+  using Thread = typename Kernel::Thread;
+  std::vector<float> shared(Kernel::kSharedFloats);
+  std::vector<Thread> threads(Kernel::kThreads);
+  for (int i = 0; i < grid.x * grid.y * grid.z; ++i) {
+    const Block block = {i % grid.x, i / grid.x % grid.y, i / grid.x / grid.y};
+    const auto each = [&](const auto& stretch) {
+      for (int t = 0; t < Kernel::kThreads; ++t) stretch(t, &threads[t]);
+    };
+    std::fill(shared.begin(), shared.end(), std::numeric_limits<float>::quiet_NaN());
+    each([&](int t, Thread* thread) { kernel.Begin(block, t, thread); });
+    const int steps = kernel.Steps(block);
+    const auto load = [&](int step) {
+      if (step >= steps) return;
+      float* stage = shared.data() + step % 2 * Kernel::kStageFloats;
+      each([&](int t, Thread* thread) { kernel.Load(block, t, *thread, step, stage); });
+    };
+    load(0);
+    for (int step = 0; step < steps; ++step) {
+      load(step + 1);
+      const float* stage = shared.data() + step % 2 * Kernel::kStageFloats;
+      each([&](int t, Thread* thread) { kernel.Step(block, t, step, stage, thread); });
+    }
+    each([&](int t, Thread* thread) { kernel.Put(block, t, *thread, shared.data()); });
+    each([&](int t, Thread* thread) { kernel.Finish(block, t, *thread, shared.data()); });
+  }
+}
 #endif
 
 /// Whether the device can run the kernel on that grid.
@@ -133,10 +163,10 @@ bool can_launch_blocks(const Grid& grid) {
 
 template <typename Kernel>
 void launch_blocks(const device::Grid& grid, const Kernel& kernel) {
-  static_assert(sizeof(Kernel) <= 4096, "a kernel's body holds at most 4 kB");
   static_assert(Kernel::kSharedFloats >= 2 * Kernel::kStageFloats, "two stages");
   if (grid.x <= 0 || grid.y <= 0 || grid.z <= 0) return;
 #ifdef __CUDACC__
+  static_assert(sizeof(Kernel) <= 4096, "a kernel's body holds at most 4 kB");
   constexpr int bytes = Kernel::kSharedFloats * static_cast<int>(sizeof(float));
   if (bytes > 48 * 1024) {
     cudaFuncSetAttribute(device::run_blocks<Kernel>,
@@ -147,33 +177,8 @@ void launch_blocks(const device::Grid& grid, const Kernel& kernel) {
       <<<blocks, Kernel::kThreads, bytes, device::stream()>>>(kernel);
   device::check_launch(__FILE__, __LINE__);
 #else
-  device::check_body(&kernel, sizeof(kernel));
-  std::vector<float> shared(Kernel::kSharedFloats);
-  std::vector<typename Kernel::Thread> threads(Kernel::kThreads);
-  const device::OpenMemory open;
-  for (int i = 0; i < grid.x * grid.y * grid.z; ++i) {
-    const device::Block block = {i % grid.x, i / grid.x % grid.y, i / grid.x / grid.y};
-    const auto each = [&](const auto& stretch) {
-      for (int t = 0; t < Kernel::kThreads; ++t) stretch(t, &threads[t]);
-    };
-    using Thread = typename Kernel::Thread;
-    std::fill(shared.begin(), shared.end(), std::numeric_limits<float>::quiet_NaN());
-    each([&](int t, Thread* thread) { kernel.Begin(block, t, thread); });
-    const int steps = kernel.Steps(block);
-    const auto load = [&](int step) {
-      if (step >= steps) return;
-      float* stage = shared.data() + step % 2 * Kernel::kStageFloats;
-      each([&](int t, Thread* thread) { kernel.Load(block, t, *thread, step, stage); });
-    };
-    load(0);
-    for (int step = 0; step < steps; ++step) {
-      load(step + 1);
-      const float* stage = shared.data() + step % 2 * Kernel::kStageFloats;
-      each([&](int t, Thread* thread) { kernel.Step(block, t, step, stage, thread); });
-    }
-    each([&](int t, Thread* thread) { kernel.Put(block, t, *thread, shared.data()); });
-    each([&](int t, Thread* thread) { kernel.Finish(block, t, *thread, shared.data()); });
-  }
+  device::check_body(kernel);
+  device::submit([grid, kernel] { device::run_blocks(grid, kernel); });
 #endif
 }
 

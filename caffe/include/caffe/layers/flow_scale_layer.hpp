@@ -27,6 +27,7 @@ class FlowScaleLayer : public Layer<Dtype> {
   const char* type() const override { return "FlowScale"; }
   int ExactNumBottomBlobs() const override { return 3; }
   int ExactNumTopBlobs() const override { return 1; }
+  bool RepeatsOnDevice() const override { return true; }
   bool AllowForceBackward(const int bottom_index) const override {
     return bottom_index == 0;
   }

@@ -19,6 +19,7 @@ class ReLULayer : public NeuronLayer<Dtype>, public ActivationRole {
 
   inline const char* type() const override { return "ReLU"; }
   Activation activation() const override;
+  bool RepeatsOnDevice() const override { return true; }
 
  protected:
   void Forward_cpu(const vector<Blob<Dtype>*>& bottom,

@@ -57,12 +57,26 @@ template <typename Dtype>
 Dtype Net<Dtype>::RunOnDevice(bool backward) {
   const int last = static_cast<int>(layers_.size()) - 1;
   Dtype loss = 0;
-  recorder_->Run(
-      backward, [&](int layers) { loss += RunLayers(0, layers - 1); },
-      [&](int first) {
-        loss += RunLayers(first, last);
-        if (backward) Backward();
-      });
+  RecordablePass pass;
+  pass.backward = backward;
+  pass.head = [&](int layers) { loss += RunLayers(0, layers - 1); };
+  pass.rest = [&](int first) {
+    loss += RunLayers(first, last);
+    if (!backward) return;
+    if (first == 0) {
+      Backward();
+    } else {
+      BackwardFromTo(last, first);
+    }
+  };
+  pass.tail = [&](int layers) { BackwardFromTo(layers - 1, 0); };
+  pass.release = [&](int first) {
+    plan_->AfterLayers(first, last);
+    for (int i = last; backward && i >= first; --i) {
+      if (layer_need_backward_[i]) plan_->AfterBackward(i);
+    }
+  };
+  recorder_->Run(pass);
   if (!recorder_->replayed()) return loss;
   loss = 0;
   for (size_t i = 0; i < layers_.size(); ++i)

@@ -21,6 +21,25 @@ bool IsOff() {
   return off;
 }
 
+/// While it lives, memory is not released: if the recording fails, the pass still needs
+/// what the head has made.
+class HeldMemory {
+ public:
+  HeldMemory() = default;
+  ~HeldMemory() {
+    for (SyncedMemory* memory : held_) memory->RemoveView();
+  }
+  void Add(SyncedMemory* memory) {
+    memory->AddView();
+    held_.push_back(memory);
+  }
+  HeldMemory(const HeldMemory&) = delete;
+  HeldMemory& operator=(const HeldMemory&) = delete;
+
+ private:
+  vector<SyncedMemory*> held_;
+};
+
 }  // namespace
 
 template <typename Dtype>
@@ -85,10 +104,12 @@ bool NetRecorder<Dtype>::ReadFromPlace() {
 template <typename Dtype>
 bool NetRecorder<Dtype>::WrittenInPlace() const {
   return std::all_of(written_.begin(), written_.end(), [](const Address& address) {
-    return !address.memory->released() &&
-           address.pointer == (address.channels_last
-                                   ? address.memory->channels_last_address()
-                                   : address.memory->device_address());
+    SyncedMemory* memory = address.memory;
+    if (memory->released()) return false;
+    if (address.channels_last) return address.pointer == memory->channels_last_address();
+    // What `keep` gives back after every pass comes from the same place again.
+    if (memory->device_address() == nullptr) memory->gpu_data();
+    return address.pointer == memory->device_address();
   });
 }
 
@@ -102,34 +123,54 @@ void NetRecorder<Dtype>::Replay() {
   replayed_ = true;
 }
 
+/// Brings to the device what the work is going to read or add to, and remembers where it
+/// lies. What is written anew before each replay is read row-major: a reordered form that
+/// is there already would not be made again.
 template <typename Dtype>
-void NetRecorder<Dtype>::NoteAddresses(int first) {
+void NetRecorder<Dtype>::NoteSources(int first, bool backward) {
   read_.clear();
-  written_.clear();
   std::set<SyncedMemory*> seen;
   const auto read = [&](SyncedMemory* memory) {
-    if (seen.insert(memory).second) read_.push_back({memory, memory->gpu_data(), false});
+    if (memory == nullptr || memory->released()) return;
+    if (seen.insert(memory).second) {
+      read_.push_back({memory, memory->gpu_data(), false});
+    }
   };
+  const auto read_row_major = [&](SyncedMemory* memory) {
+    read(memory);
+    if (memory != nullptr && !memory->released()) memory->KeepOneForm(false);
+  };
+  for (const Blob<Dtype>* blob : net_->input_blobs()) read_row_major(blob->data().get());
+  for (int i = 0; i < first; ++i) {
+    for (const Blob<Dtype>* top : net_->top_vecs()[i]) read_row_major(top->data().get());
+  }
+  for (const auto& param : net_->params()) {
+    // Folded ones are not there: the device has their folded form alone.
+    if (param->data()->device_address() != nullptr) read(param->data().get());
+    if (backward && param->has_diff()) read(param->diff().get());
+  }
+}
+
+template <typename Dtype>
+void NetRecorder<Dtype>::NoteResults(const vector<std::uint64_t>& versions) {
+  written_.clear();
+  std::set<SyncedMemory*> seen;
   const auto written = [&](SyncedMemory* memory) {
-    if (memory->released() || memory->head() != SyncedMemory::HEAD_AT_GPU) return;
+    if (memory == nullptr || memory->released()) return;
+    if (memory->head() != SyncedMemory::HEAD_AT_GPU) return;
     if (!seen.insert(memory).second) return;
     const bool last = memory->head_is_channels_last();
     written_.push_back({memory,
                         last ? memory->channels_last_address() : memory->device_address(),
                         last});
   };
-  for (const Blob<Dtype>* blob : net_->input_blobs()) read(blob->data().get());
-  for (const auto& param : net_->params()) {
-    // Folded ones are not there: the device has their folded form alone.
-    if (param->data()->device_address() != nullptr) read(param->data().get());
+  for (size_t p = 0; p < net_->params().size(); ++p) {
+    const auto& param = net_->params()[p];
+    if (param->data()->version() != versions[p]) written(param->data().get());
     if (param->has_diff()) written(param->diff().get());
   }
   for (size_t i = 0; i < net_->layers().size(); ++i) {
     for (const Blob<Dtype>* top : net_->top_vecs()[i]) {
-      if (static_cast<int>(i) < first) {
-        if (!top->data()->released()) read(top->data().get());
-        continue;
-      }
       written(top->data().get());
       if (top->has_diff()) written(top->diff().get());
     }
@@ -137,58 +178,60 @@ void NetRecorder<Dtype>::NoteAddresses(int first) {
 }
 
 template <typename Dtype>
-void NetRecorder<Dtype>::Run(bool backward, const std::function<void(int)>& head,
-                             const std::function<void(int)>& rest) {
+bool NetRecorder<Dtype>::Record(const RecordablePass& pass, int first) {
+  NoteSources(first, pass.backward);
+  vector<std::uint64_t> versions;
+  for (const auto& param : net_->params()) versions.push_back(param->data()->version());
+  {
+    HeldMemory held;
+    for (int i = 0; i < first && !net_->definition().keep().empty(); ++i) {
+      for (const Blob<Dtype>* top : net_->top_vecs()[i]) {
+        if (top->data() && !top->data()->released()) held.Add(top->data().get());
+      }
+    }
+    if (!graph_.Record([&] { pass.rest(first); })) return false;
+  }
+  NoteResults(versions);
+  return true;
+}
+
+template <typename Dtype>
+void NetRecorder<Dtype>::RunRest(const RecordablePass& pass, int first) {
+  const std::uint64_t stamp = Stamp(first, pass.backward);
+  if (!graph_.is_recorded() || stamp != stamp_ || !ReadFromPlace() || !WrittenInPlace()) {
+    graph_.Clear();
+    if (stamp != stamp_) cannot_ = false;
+    if (stamp != stamp_ || cannot_) {
+      pass.rest(first);
+      // The pass may have given tops their shapes.
+      stamp_ = Stamp(first, pass.backward);
+      return;
+    }
+    if (!Record(pass, first)) {
+      cannot_ = true;
+      pass.rest(first);
+      return;
+    }
+  }
+  Replay();
+  pass.release(first);
+}
+
+template <typename Dtype>
+void NetRecorder<Dtype>::Run(const RecordablePass& pass) {
   replayed_ = false;
-  if (!MayRecord()) {
+  const int layers = static_cast<int>(net_->layers().size());
+  const int first = MayRecord() ? FirstRecorded() : layers;
+  if (first == layers) {
     stamp_ = 0;
     graph_.Clear();
-    rest(0);
-    return;
-  }
-  const int first = FirstRecorded();
-  if (first == static_cast<int>(net_->layers().size())) {
-    rest(0);
+    pass.rest(0);
     return;
   }
   const device::PrivateMemory::Use use(&memory_);
-  if (first > 0) head(first);
-  const std::uint64_t stamp = Stamp(first, backward);
-  if (graph_.is_recorded() && stamp == stamp_ && WrittenInPlace() && ReadFromPlace()) {
-    Replay();
-    return;
-  }
-  graph_.Clear();
-  if (stamp != stamp_ || cannot_) {
-    cannot_ = cannot_ && stamp == stamp_;
-    stamp_ = stamp;
-    rest(first);
-    stamp_ = Stamp(first, backward);  // the pass may have given tops their shapes
-    return;
-  }
-  // What is written anew before each replay is read row-major: a reordered form that is
-  // there already would not be made again.
-  const auto read_row_major = [](SyncedMemory* memory) {
-    memory->gpu_data();
-    memory->KeepOneForm(false);
-  };
-  for (const Blob<Dtype>* blob : net_->input_blobs()) read_row_major(blob->data().get());
-  for (int i = 0; i < first; ++i) {
-    for (const Blob<Dtype>* top : net_->top_vecs()[i]) {
-      if (!top->data()->released()) read_row_major(top->data().get());
-    }
-  }
-  for (const auto& param : net_->params()) {
-    if (param->data()->device_address() != nullptr) param->data()->gpu_data();
-    if (backward && param->has_diff()) param->diff()->gpu_data();
-  }
-  if (!graph_.Record([&] { rest(first); })) {
-    cannot_ = true;
-    rest(first);
-    return;
-  }
-  NoteAddresses(first);
-  Replay();
+  if (first > 0) pass.head(first);
+  RunRest(pass, first);
+  if (first > 0 && pass.backward) pass.tail(first);
 }
 
 template class NetRecorder<float>;

@@ -28,12 +28,13 @@ void one_product(const Gemm<Dtype>& p, const Dtype* a, const Dtype* b, Dtype* c)
 
 template <typename Dtype>
 void gemm(const Gemm<Dtype>& p) {
-  check_body(&p, sizeof(p));
+  check_body(p);
   if (p.m == 0 || p.n == 0) return;
-  const OpenMemory open;
-  for (int i = 0; i < p.batch; ++i) {
-    one_product(p, p.a + i * p.stride_a, p.b + i * p.stride_b, p.c + i * p.stride_c);
-  }
+  submit([p] {
+    for (int i = 0; i < p.batch; ++i) {
+      one_product(p, p.a + i * p.stride_a, p.b + i * p.stride_b, p.c + i * p.stride_c);
+    }
+  });
 }
 
 template <typename Dtype>
@@ -41,9 +42,10 @@ void gemv(bool transpose, int m, int n, Dtype alpha, const Dtype* a, const Dtype
           Dtype beta, Dtype* y) {
   const void* const pointers[] = {a, x, y};
   check_body(pointers, sizeof(pointers));
-  const OpenMemory open;
-  caffe_cpu_gemv<Dtype>(transpose ? CblasTrans : CblasNoTrans, m, n, alpha, a, x, beta,
-                        y);
+  submit([=] {
+    caffe_cpu_gemv<Dtype>(transpose ? CblasTrans : CblasNoTrans, m, n, alpha, a, x, beta,
+                          y);
+  });
 }
 
 template void gemm(const Gemm<float>&);

@@ -10,6 +10,7 @@
 
 #include "../layer_check.hpp"
 #include "caffe/device/device.hpp"
+#include "caffe/device/graph.hpp"
 #include "caffe/util/math_functions_gpu.hpp"
 
 namespace caffe {
@@ -53,10 +54,10 @@ struct GpuCheck {
 
  private:
   template <typename Dtype>
-  void Prepare(LayerUnderTest<Dtype>* test) const {
+  void FillBottoms(LayerUnderTest<Dtype>* test, unsigned int seed) const {
     for (size_t i = 0; i < test->bottom.size(); ++i) {
       Blob<Dtype>* blob = test->bottom[i];
-      fill_uniform(blob, 31 + static_cast<unsigned int>(i), low, high);
+      fill_uniform(blob, seed + static_cast<unsigned int>(i), low, high);
       if (prepare == nullptr) continue;
       Blob<float> values(blob->shape());
       for (int k = 0; k < blob->count(); ++k) {
@@ -67,13 +68,23 @@ struct GpuCheck {
         blob->mutable_cpu_data()[k] = values.cpu_data()[k];
       }
     }
-    Caffe::set_random_seed(5);
-    test->SetUp();
+  }
+
+  template <typename Dtype>
+  void FillParameters(LayerUnderTest<Dtype>* test, unsigned int seed) const {
     for (size_t p = 0; p < test->layer->blobs().size(); ++p) {
       Blob<Dtype>* blob = test->layer->blobs()[p].get();
-      fill_uniform(blob, 61 + static_cast<unsigned int>(p), 0.5, 1.5);
+      fill_uniform(blob, seed + static_cast<unsigned int>(p), 0.5, 1.5);
       std::fill_n(blob->mutable_cpu_diff(), blob->count(), Dtype(0.25));
     }
+  }
+
+  template <typename Dtype>
+  void Prepare(LayerUnderTest<Dtype>* test) const {
+    FillBottoms(test, 31);
+    Caffe::set_random_seed(5);
+    test->SetUp();
+    FillParameters(test, 61);
   }
 
   /// Whatever is not written shows.
@@ -89,14 +100,16 @@ struct GpuCheck {
   }
 
   template <typename Dtype>
-  void Pass(LayerUnderTest<Dtype>* test, unsigned int seed) const {
+  void SpoilTops(LayerUnderTest<Dtype>* test) const {
     for (size_t i = in_place ? 1 : 0; i < test->top.size(); ++i) {
       if (test->top[i]->data() != test->bottom[0]->data()) {
         Spoil<Dtype>(test->top[i]->data().get());
       }
     }
-    test->Forward();
-    if (!backward) return;
+  }
+
+  template <typename Dtype>
+  void FillDiffs(LayerUnderTest<Dtype>* test, unsigned int seed) const {
     test->FillTopDiff(seed);
     for (size_t i = in_place ? 1 : 0; i < test->bottom.size(); ++i) {
       const bool shared = test->top[0]->diff() == test->bottom[i]->diff();
@@ -104,7 +117,76 @@ struct GpuCheck {
         Spoil<Dtype>(test->bottom[i]->diff().get());
       }
     }
+  }
+
+  template <typename Dtype>
+  void Pass(LayerUnderTest<Dtype>* test, unsigned int seed) const {
+    SpoilTops(test);
+    test->Forward();
+    if (!backward) return;
+    FillDiffs(test, seed);
     test->Backward(propagate_down);
+  }
+
+  /// New values everywhere, on the device where the mode is that.
+  template <typename Dtype>
+  void Refill(LayerUnderTest<Dtype>* test, unsigned int seed) const {
+    FillBottoms(test, seed);
+    FillParameters(test, seed + 30);
+    SpoilTops(test);
+    if (backward) FillDiffs(test, seed + 60);
+    if (Caffe::mode() == Caffe::CPU) return;
+    for (const Blob<Dtype>* blob : test->bottom) blob->gpu_data();
+    for (const Blob<Dtype>* blob : test->top) {
+      if (backward) blob->gpu_diff();
+    }
+    for (const auto& blob : test->layer->blobs()) {
+      blob->gpu_data();
+      blob->gpu_diff();
+    }
+  }
+
+  /// What a replay has written counts.
+  template <typename Dtype>
+  void MarkWritten(LayerUnderTest<Dtype>* test) const {
+    for (Blob<Dtype>* blob : test->top) blob->data()->MarkDeviceWritten(false);
+    for (const auto& blob : test->layer->blobs()) {
+      blob->data()->MarkDeviceWritten(false);
+      blob->diff()->MarkDeviceWritten(false);
+    }
+    for (size_t i = 0; i < test->bottom.size() && backward; ++i) {
+      if (propagate_down.empty() || propagate_down[i]) {
+        test->bottom[i]->diff()->MarkDeviceWritten(false);
+      }
+    }
+  }
+
+  /// A layer that says that its work repeats is recorded with some values and replayed
+  /// with others.
+  template <typename Dtype>
+  void CheckReplay(const string& type, LayerUnderTest<Dtype>* host,
+                   LayerUnderTest<Dtype>* gpu, double limit) const {
+    device::PrivateMemory memory;
+    device::Graph graph;
+    {
+      const GpuMode mode;
+      const device::PrivateMemory::Use use(&memory);
+      Refill(gpu, 131);
+      if (!gpu->layer->RepeatsOnDevice()) return;  // a parameter decides
+      ASSERT_TRUE(graph.Record([&] {
+        gpu->Forward();
+        if (backward) gpu->Backward(propagate_down);
+      })) << type
+          << "it cannot be recorded";
+      Refill(gpu, 231);
+      if (!gpu->layer->RepeatsOnDevice()) return;
+      graph.Replay();
+      MarkWritten(gpu);
+    }
+    Refill(host, 231);
+    host->Forward();
+    if (backward) host->Backward(propagate_down);
+    Compare(type + "replayed: ", *host, *gpu, limit);
   }
 
   template <typename Dtype>
@@ -124,6 +206,7 @@ struct GpuCheck {
       if (!in_place || !backward) Compare(type, host, gpu, limit);
     }
     if (in_place && backward) Compare(type, host, gpu, limit);
+    CheckReplay(type, &host, &gpu, limit);
   }
 
   template <typename Dtype>
