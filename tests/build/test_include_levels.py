@@ -20,8 +20,8 @@ LEVEL_OF_HEADER = {
     "device/channels_last.hpp": "memory",
     "device/convolution.hpp": "backend",
     "device/convolution_ops.hpp": "backend",
-    "device/gemm_convolution.hpp": "backend",
-    "device/narrow_convolution.hpp": "backend",
+    "device/convolution_tail.hpp": "backend",
+    "device/channelwise.hpp": "memory",
     "device/cudnn/cudnn_convolution.hpp": "backend",
     "device/no_cudnn/cudnn_convolution.hpp": "backend",
     "blob.hpp": "memory",
@@ -51,6 +51,7 @@ LEVEL_OF_HEADER = {
     "caffe.hpp": "programs",
 }
 LEVEL_OF_FOLDER = {
+    "device/convolution": "backend",
     "util": "util",
     "device": "util",
     "parallel": "util",
@@ -72,7 +73,7 @@ def level_of(name: str) -> str | None:
         return LEVEL_OF_HEADER[header]
     if folder in ("memory", "net", "solvers", "layers") and base in LEVEL_OF_HEADER:
         return LEVEL_OF_HEADER[base]
-    return LEVEL_OF_FOLDER.get(folder.split("/")[0]) if folder else None
+    return LEVEL_OF_FOLDER.get(folder) or LEVEL_OF_FOLDER.get(folder.split("/")[0])
 
 
 def engine_files() -> list[str]:

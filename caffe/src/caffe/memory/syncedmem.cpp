@@ -155,7 +155,9 @@ void SyncedMemory::RowMajorFromLast() {
 void SyncedMemory::EnsureDeviceValid() {
   if (device_valid_ && !has_views()) return;
   // Work that is recorded runs later: what views hold now is not its business.
-  if (device_valid_ && device::is_recording()) return;
+  if (device_ != nullptr && (device_valid_ || has_views()) && device::is_recording()) {
+    return;
+  }
   if (head() != UNINITIALIZED || released_name_) {
     if (has_views() || !last_valid_) EnsureHostValid();
   }

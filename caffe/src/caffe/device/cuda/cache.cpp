@@ -37,16 +37,6 @@ std::string Megabytes(std::size_t bytes) {
   return text;
 }
 
-/// Every buffer from the driver, of its own size, and back to it at once: what a
-/// sanitizer needs to see an access beyond one.
-bool IsOff() {
-  static const bool off = [] {
-    const char* value = std::getenv("CAFFE_DEVICE_CACHE");
-    return value != nullptr && std::strcmp(value, "off") == 0;
-  }();
-  return off;
-}
-
 void Count(std::size_t bytes) {
   const std::size_t now = g_allocated += bytes;
   std::size_t peak = g_peak;
@@ -56,6 +46,14 @@ void Count(std::size_t bytes) {
 
 }  // namespace
 
+bool cache_is_off() {
+  static const bool off = [] {
+    const char* value = std::getenv("CAFFE_DEVICE_CACHE");
+    return value != nullptr && std::strcmp(value, "off") == 0;
+  }();
+  return off;
+}
+
 Cache::~Cache() {
   for (const auto& piece : pieces_) {
     if (piece.first == piece.second.segment) cudaFree(piece.first);
@@ -64,7 +62,7 @@ Cache::~Cache() {
 
 void* Cache::Allocate(std::size_t bytes) {
   const std::size_t size =
-      RoundUp(std::max(bytes, std::size_t{1}), IsOff() ? 1 : kAlignment);
+      RoundUp(std::max(bytes, std::size_t{1}), cache_is_off() ? 1 : kAlignment);
   const std::lock_guard<std::mutex> lock(mutex_);
   auto found = free_.lower_bound({size, nullptr});
   // A large piece is not broken for a small buffer.
@@ -99,7 +97,7 @@ bool Cache::Free(void* pointer) {
   auto piece = pieces_.find(static_cast<char*>(pointer));
   if (piece == pieces_.end()) return false;
   g_allocated -= piece->second.bytes;
-  if (IsOff()) {
+  if (cache_is_off()) {
     cudaFree(pointer);
     pieces_.erase(piece);
     return true;
@@ -136,7 +134,7 @@ bool Cache::Joins(const Entry& a, const Entry& b) {
 }
 
 void Cache::Grow(std::size_t size) {
-  const std::size_t bytes = IsOff()             ? size
+  const std::size_t bytes = cache_is_off()      ? size
                             : size < kSmall     ? kSegment
                             : size < kLarge / 2 ? kLarge
                                                 : RoundUp(size, kSegment);

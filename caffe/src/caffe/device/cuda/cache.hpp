@@ -13,6 +13,10 @@
 namespace caffe {
 namespace device {
 
+/// CAFFE_DEVICE_CACHE=off: every buffer from the driver, of its own size, and back to it
+/// at once. That is what a sanitizer needs to see an access beyond one.
+bool cache_is_off();
+
 /// A piece that another thread freed is handed on only after the device has finished:
 /// each thread has a stream of its own.
 class Cache {

@@ -12,7 +12,8 @@ namespace {
 thread_local bool recording = false;
 }
 
-bool can_record() { return true; }
+// Without a cache, what a recording frees goes back to the driver at once.
+bool can_record() { return !cache_is_off(); }
 bool is_recording() { return recording; }
 
 struct PrivateMemory::Impl {
