@@ -106,7 +106,15 @@ def test_old_snapshots_go_and_the_last_two_stay(tmp_path):
     assert len(list(tmp_path.iterdir())) == 7
 
 
-def test_an_interrupt_is_a_request_and_a_second_one_ends_at_once():
+@pytest.fixture
+def usual_interrupt():
+    """SIGINT as Python sets it: a job in the background of a shell finds it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_an_interrupt_is_a_request_and_a_second_one_ends_at_once(usual_interrupt):
     with StopRequests() as stop:
         os.kill(os.getpid(), signal.SIGINT)
         assert stop.asked() and stop.reason == "interrupted"

@@ -199,7 +199,15 @@ def test_ctrl_c_ends_a_solver_after_its_iteration(tmp_path):
     assert out.split() == ["True", "True", "True", "True"]
 
 
-def test_a_second_interrupt_is_answered_at_once():
+@pytest.fixture
+def usual_interrupt():
+    """SIGINT as Python sets it: a job in the background of a shell finds it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_a_second_interrupt_is_answered_at_once(usual_interrupt):
     deferred = DeferredInterrupt()
     try:
         signal.raise_signal(signal.SIGINT)
