@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "caffe/blob.hpp"
+#include "caffe/device/body.hpp"
 
 namespace caffe {
 
@@ -30,6 +31,9 @@ struct Activation {
 struct AffineRows {
   double* scale = nullptr;
   double* shift = nullptr;
+
+  CAFFE_HD double scale_of(int c) const { return scale == nullptr ? 1 : scale[c]; }
+  CAFFE_HD double shift_of(int c) const { return shift == nullptr ? 0 : shift[c]; }
 };
 
 /// top = activation(scale[c] * operator(bottom) + shift[c] + addend).

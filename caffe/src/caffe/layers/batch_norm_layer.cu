@@ -202,11 +202,9 @@ void compose(int channels, const GlobalChannel<Dtype>& statistics,
   const AffineRows from = before, to = after;
   launch(
       channels, CAFFE_LAMBDA(int c) {
-        const double scale = from.scale == nullptr ? 1 : from.scale[c];
-        const double shift = from.scale == nullptr ? 0 : from.shift[c];
         const double factor = channel.inverse_deviation(c);
-        to.scale[c] = scale * factor;
-        to.shift[c] = (shift - channel.mean(c)) * factor;
+        to.scale[c] = from.scale_of(c) * factor;
+        to.shift[c] = (from.shift_of(c) - channel.mean(c)) * factor;
       });
 }
 

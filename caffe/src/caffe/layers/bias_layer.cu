@@ -34,8 +34,8 @@ void compose(int channels, const Dtype* bias, const AffineRows& before,
   const AffineRows from = before, to = after;
   launch(
       channels, CAFFE_LAMBDA(int c) {
-        to.scale[c] = from.scale == nullptr ? 1 : from.scale[c];
-        to.shift[c] = (from.scale == nullptr ? 0 : from.shift[c]) + bias[c];
+        to.scale[c] = from.scale_of(c);
+        to.shift[c] = from.shift_of(c) + bias[c];
       });
 }
 

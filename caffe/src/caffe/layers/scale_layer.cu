@@ -55,10 +55,8 @@ void compose(int channels, const Dtype* factors, const Dtype* bias,
   const AffineRows from = before, to = after;
   launch(
       channels, CAFFE_LAMBDA(int c) {
-        const double scale = from.scale == nullptr ? 1 : from.scale[c];
-        const double shift = from.scale == nullptr ? 0 : from.shift[c];
-        to.scale[c] = scale * factors[c];
-        to.shift[c] = shift * factors[c] + (bias == nullptr ? 0 : bias[c]);
+        to.scale[c] = from.scale_of(c) * factors[c];
+        to.shift[c] = from.shift_of(c) * factors[c] + (bias == nullptr ? 0 : bias[c]);
       });
 }
 
@@ -69,10 +67,9 @@ void compose_backward(int channels, const Dtype* factors, const AffineRows& befo
   const AffineRows from = before, g = gradient;
   launch(
       channels, CAFFE_LAMBDA(int c) {
-        const double scale = from.scale == nullptr ? 1 : from.scale[c];
-        const double shift = from.scale == nullptr ? 0 : from.shift[c];
         if (factors_diff != nullptr) {
-          factors_diff[c] += static_cast<Dtype>(g.scale[c] * scale + g.shift[c] * shift);
+          factors_diff[c] += static_cast<Dtype>(g.scale[c] * from.scale_of(c) +
+                                                g.shift[c] * from.shift_of(c));
         }
         if (bias_diff != nullptr) bias_diff[c] += static_cast<Dtype>(g.shift[c]);
         g.scale[c] *= factors[c];

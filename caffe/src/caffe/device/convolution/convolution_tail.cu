@@ -1,10 +1,6 @@
 // What runs around a convolution: bias, sum, activation, folded parameters.
-#include <algorithm>
-#include <cstdint>
-
 #include "caffe/device/channelwise.hpp"
 #include "caffe/device/convolution_tail.hpp"
-#include "caffe/device/scratch.hpp"
 
 namespace caffe {
 namespace device {
