@@ -1,10 +1,11 @@
 // Correlation forward, as a product of rows.
 //
-// Both maps are packed as rows of channels with zeros around them. A register tile holds
-// `lanes` positions of a few output rows and a few displacements: rows y and y + dy, y +
-// t and y + t + dy', ... meet the same row of the other map, so each value loaded serves
-// several products. Every output is made by one thread in a fixed order: results do not
-// depend on the thread count.
+// A register tile holds `lanes` positions of a few output rows and a few displacements:
+// rows y and y + dy, y + t and y + t + dy', ... meet the same row of the second map, so
+// each value loaded serves several products. The second map is packed as rows of channels
+// with zeros around them; what a tile needs of the first is packed just before, small
+// enough for the caches. Every output is made by one thread in a fixed order: results do
+// not depend on the thread count.
 #include "caffe/backend/correlation.hpp"
 
 #include <numeric>
@@ -40,18 +41,28 @@ class ForwardPass {
               Blob<Dtype>* top)
       : s_(shape),
         kernels_(correlation_kernels<Dtype>()),
+        lanes_(kernels_.lanes),
         num_(a.num()),
-        a_(shape, a, shape.stride_1, reach(0, 0)),
+        a_blocked_(prefers_blocks(a, *a.data()) && a.blocked_layout().block == lanes_),
+        a_(read_planes(a, a.data().get(), a_blocked_)),
         b_(shape, b, shape.stride_1,
-           reach(shape.column_displacement(0),
-                 shape.column_displacement(shape.columns - 1))) {
-    Dtype* memory =
-        static_cast<Dtype*>(scratch_memory((a_.size() + b_.size()) * sizeof(Dtype)));
-    a_.Pack(memory);
-    b_.Pack(memory + a_.size());
+           {position(s_.origin_x + s_.column_displacement(0)),
+            position(s_.origin_x + s_.kernel - 1 +
+                     s_.column_displacement(s_.columns - 1)) +
+                round_up(s_.out_width, lanes_)}) {
+    b_.Pack(static_cast<Dtype*>(scratch_memory(b_.size() * sizeof(Dtype))));
     out_ = top->mutable_cpu_data();
-    const int span = (s_.columns - 1) * s_.stride_2 / s_.stride_1 + 2 * kernels_.lanes;
-    chunk_ = std::max(8, kCorrelationCache / (kCorrelationRows * kernels_.lanes + span));
+    stream_ = is_streamed<Dtype>(top->count());
+    const int span = (s_.columns - 1) * s_.stride_2 / s_.stride_1 + 2 * lanes_;
+    const int most = std::max(8, kCorrelationCache / (kCorrelationRows * lanes_ + span));
+    pieces_ = (s_.channels + most - 1) / most;
+    for (int i = 0; i < s_.kernel; ++i) {
+      for (int column = 0; column < s_.columns; ++column) {
+        const int at = s_.origin_x + i + s_.column_displacement(column);
+        b_columns_.push_back(b_.offset(at - position(at) * s_.stride_1, 0) +
+                             position(at));
+      }
+    }
     step_ = s_.stride_2 / std::gcd(s_.stride_1, s_.stride_2);
     shift_ = step_ * s_.stride_1 / s_.stride_2;
   }
@@ -62,14 +73,21 @@ class ForwardPass {
     const std::int64_t products = std::int64_t{kCorrelationRows} * s_.out_width *
                                   s_.displacements() * s_.channels * s_.kernel *
                                   s_.kernel;
-    parallel_ranges(num_ * count, correlation_grain(products),
-                    [&](std::int64_t begin, std::int64_t end) {
-                      for (std::int64_t i = begin; i < end; ++i) {
-                        for (int x = 0; x < s_.out_width; x += kernels_.lanes) {
-                          RunTile({static_cast<int>(i / count), groups[i % count], x});
-                        }
-                      }
-                    });
+    const std::int64_t panel = std::int64_t{round_up(s_.channels, lanes_)} * panel_row();
+    const std::int64_t sums =
+        passes() > 1 ? std::int64_t{s_.displacements()} * panel_row() : 0;
+    parallel_ranges(
+        num_ * count, correlation_grain(products),
+        [&](std::int64_t begin, std::int64_t end) {
+          Dtype* memory = correlation_thread_memory<Dtype>(panel + sums);
+          const Local local = {memory, memory + panel};
+          for (std::int64_t i = begin; i < end; ++i) {
+            for (int x = 0; x < s_.out_width; x += lanes_) {
+              RunTile({static_cast<int>(i / count), groups[i % count], x}, local);
+            }
+          }
+          if (stream_) kernels_.finish_stream();
+        });
   }
 
  private:
@@ -78,95 +96,147 @@ class ForwardPass {
     RowGroup group;
     int x;
   };
-  // Channels of one pass over a tile; all passes but the first add to what is there.
-  struct Chunk {
+  /// Memory of one thread: a tile of the first map [channel][row][lane], and its sums
+  /// [row][displacement][lane] where they take several passes.
+  struct Local {
+    Dtype *panel, *sums;
+  };
+  /// Some channels of one position of the window.
+  struct Pass {
     int first, channels;
-    bool accumulate;
+    bool is_first, is_last;
   };
 
-  // Position of an offset among those of its phase.
+  int panel_row() const { return kCorrelationRows * lanes_; }
+  int passes() const { return s_.kernel * s_.kernel * pieces_; }
+  /// Position of an offset among those of its phase.
   int position(int offset) const { return floor_div(offset, s_.stride_1); }
-  int phase(int offset) const { return offset - position(offset) * s_.stride_1; }
-  // What the tiles read of a map displaced by least .. most.
-  typename PackedRows<Dtype>::Reach reach(int least, int most) const {
-    return {position(s_.origin_x + least), position(s_.origin_x + s_.kernel - 1 + most) +
-                                               round_up(s_.out_width, kernels_.lanes)};
+  int window_y(const Tile& t, int member) const {
+    return s_.window_y(t.group.first + member * step_);
   }
 
-  void RunTile(const Tile& tile) const {
-    bool accumulate = false;
-    const int channels = std::min(a_.channels(), b_.channels());
-    for (int window = 0; window < s_.kernel * s_.kernel; ++window) {
-      const int offset = s_.origin_x + window % s_.kernel, j = window / s_.kernel;
-      for_each_piece(channels, chunk_, [&](int first, int count) {
-        RunChunk(tile, offset, j, {first, count, accumulate});
-        accumulate = true;
-      });
+  void RunTile(const Tile& tile, const Local& local) const {
+    for (int i = 0; i < passes(); ++i) {
+      const int window = i / pieces_, piece = i % pieces_;
+      const int x = window % s_.kernel, y = window / s_.kernel;
+      if (piece == 0) PackPanel(tile, y, x, local.panel);
+      const int first = s_.channels * piece / pieces_;
+      const int end = s_.channels * (piece + 1) / pieces_;
+      RunPass(tile, y, x, {first, end - first, i == 0, i + 1 == passes()}, local);
+    }
+  }
+
+  /// The values of the first map that position (j, i) of the tile's windows meets.
+  void PackPanel(const Tile& t, int j, int i, Dtype* panel) const {
+    const std::int64_t groups = a_.planes / num_;
+    const int x = s_.window_x(t.x) + i;
+    const bool whole = s_.stride_1 == 1 && x >= 0 && x + lanes_ <= s_.width;
+    const std::int64_t plane = std::int64_t{s_.height} * s_.width * a_.lanes;
+    for (int k = 0; k < t.group.count; ++k) {
+      Dtype* to = panel + k * lanes_;
+      const int y = window_y(t, k) + j;
+      const bool inside = y >= 0 && y < s_.height;
+      const Dtype* from = a_.data + t.n * groups * plane +
+                          (std::int64_t{inside ? y : 0} * s_.width + x) * a_.lanes;
+      if (inside && whole && a_blocked_) {
+        alignas(64) Dtype square[kMostLanes * kMostLanes];
+        for (std::int64_t g = 0; g < groups; ++g) {
+          kernels_.transpose(from + g * plane, lanes_, square, lanes_);
+          kernels_.spread(square, lanes_, lanes_, to + g * lanes_ * panel_row(),
+                          panel_row());
+        }
+      } else if (inside && whole) {
+        kernels_.spread(from, plane, s_.channels, to, panel_row());
+      } else {
+        for (int c = 0; c < s_.channels; ++c, to += panel_row()) {
+          for (int l = 0; l < lanes_; ++l) {
+            const int at = l * s_.stride_1;
+            const bool there = inside && x + at >= 0 && x + at < s_.width;
+            to[l] = there ? from[c / a_.lanes * plane + at * a_.lanes + c % a_.lanes]
+                          : Dtype(0);
+          }
+        }
+      }
     }
   }
 
   // Row `member` of the group takes part at displacement row shared - member * shift_.
-  void RunChunk(const Tile& t, int offset, int j, const Chunk& chunk) const {
+  void RunPass(const Tile& t, int j, int i, const Pass& pass, const Local& local) const {
     CorrelationForwardTile<Dtype> tile;
-    tile.channels = chunk.channels;
-    tile.valid = std::min(kernels_.lanes, s_.out_width - t.x);
+    tile.channels = pass.channels;
+    tile.valid = pass.is_last ? std::min(lanes_, s_.out_width - t.x) : lanes_;
     tile.subtract = s_.subtract;
-    tile.accumulate = chunk.accumulate;
-    tile.a_stride = a_.stride();
+    tile.stream = stream_ && pass.is_last;
     tile.b_stride = b_.stride();
-    tile.b_next = s_.stride_2 * b_.row_size();
-    tile.out_stride = std::int64_t{s_.out_height} * s_.out_width;
+    tile.out_stride = pass.is_last ? std::int64_t{s_.out_height} * s_.out_width : lanes_;
     tile.scale = static_cast<Dtype>(s_.scale());
     for (int shared = 0; shared < s_.rows + (t.group.count - 1) * shift_; ++shared) {
       const int begin = std::max(0, (shared - s_.rows + shift_) / shift_);
       const int end = std::min(t.group.count, shared / shift_ + 1);
       tile.rows = end - begin;
       if (tile.rows <= 0) continue;
-      const int b_y = s_.window_y(t.group.first) + j + s_.row_displacement(shared);
-      const bool zero = !s_.subtract && !b_.inside(b_y);
-      if (zero && chunk.accumulate) continue;
-      Dtype* out[kCorrelationRows];
+      Dtype *out[kCorrelationRows], *sums[kCorrelationRows];
       for (int k = 0; k < tile.rows; ++k) {
         const int q = (shared - (begin + k) * shift_) * s_.columns;
-        out[k] = out_ +
-                 ((std::int64_t{t.n} * s_.displacements() + q) * s_.out_height +
-                  t.group.first + (begin + k) * step_) *
-                     s_.out_width +
-                 t.x;
-        const int y = s_.window_y(t.group.first + (begin + k) * step_) + j;
-        tile.a[k] = a_.at(t.n, y, phase(offset), chunk.first) + position(offset) + t.x;
+        const int y = t.group.first + (begin + k) * step_;
+        sums[k] =
+            local.sums + (std::int64_t{begin + k} * s_.displacements() + q) * lanes_;
+        out[k] =
+            pass.is_last
+                ? out_ +
+                      ((std::int64_t{t.n} * s_.displacements() + q) * s_.out_height + y) *
+                          s_.out_width +
+                      t.x
+                : sums[k];
       }
-      if (zero) {
-        WriteZeros(tile, out);
+      const int b_y = window_y(t, 0) + j + s_.row_displacement(shared);
+      if (!s_.subtract && !b_.inside(b_y)) {
+        AddNothing(tile, pass, sums, out);
         continue;
       }
+      tile.a = local.panel + std::int64_t{pass.first} * panel_row() + begin * lanes_;
+      const Dtype* b = b_.at(t.n, b_y, 0, pass.first) + t.x;
       for_each_piece(s_.columns, kernels_.columns, [&](int first, int size) {
         tile.columns = size;
-        for (int i = 0; i < size; ++i) {
-          const int at = offset + s_.column_displacement(first + i);
-          tile.b[i] = b_.at(t.n, b_y, phase(at), chunk.first) + position(at) + t.x;
-        }
-        for (int k = 0; k < tile.rows; ++k)
+        const std::int64_t* columns = &b_columns_[i * s_.columns + first];
+        for (int c = 0; c < size; ++c) tile.b[c] = b + columns[c];
+        for (int k = 0; k < tile.rows; ++k) {
+          tile.before[k] = pass.is_first ? nullptr : sums[k] + first * lanes_;
           tile.out[k] = out[k] + first * tile.out_stride;
+        }
         kernels_.forward(tile);
       });
     }
   }
 
-  void WriteZeros(const CorrelationForwardTile<Dtype>& tile, Dtype* const* out) const {
+  /// A pass in which the second map's row lies outside.
+  void AddNothing(const CorrelationForwardTile<Dtype>& tile, const Pass& pass,
+                  Dtype* const* sums, Dtype* const* out) const {
+    if (!pass.is_first && !pass.is_last) return;
     for (int k = 0; k < tile.rows; ++k) {
       for (int i = 0; i < s_.columns; ++i) {
-        std::fill_n(out[k] + i * tile.out_stride, tile.valid, Dtype(0));
+        Dtype* to = out[k] + i * tile.out_stride;
+        if (pass.is_first) {
+          std::fill_n(to, tile.valid, Dtype(0));
+        } else {
+          std::copy_n(sums[k] + i * lanes_, tile.valid, to);
+        }
       }
     }
   }
 
   const CorrelationShape& s_;
   const CorrelationKernels<Dtype>& kernels_;
-  int num_, step_, shift_;
-  int chunk_;  // channels of one pass over a tile
-  PackedRows<Dtype> a_, b_;
+  int lanes_, num_;
+  bool a_blocked_;
+  Planes<const Dtype> a_;
+  PackedRows<Dtype> b_;
+  /// Of each column of the window and of displacement, from position 0 of phase 0.
+  std::vector<std::int64_t> b_columns_;
   Dtype* out_;
+  bool stream_;
+  int pieces_;  // passes over the channels for one position of the window
+  int step_, shift_;
 };
 
 }  // namespace

@@ -9,6 +9,14 @@ namespace caffe {
 
 namespace {
 
+/// Values of a tile's diff that should stay in the first-level cache beside the map.
+constexpr int kDiffCache = 10 * 1024;
+/// Displacements whose diff is fetched ahead.
+constexpr int kDiffAhead = 4;
+
+/// Values of the other map's rows that should stay in the second-level cache.
+constexpr int kMapCache = 128 * 1024;
+
 /// The diff of one bottom: sum over displacements of the top's diff times the other map,
 /// displaced by `sign` (+1 for the first bottom, -1 for the second).
 template <typename Dtype>
@@ -43,8 +51,9 @@ class BackwardPass {
         [&](std::int64_t begin, std::int64_t end) {
           Local local;
           const std::int64_t line = std::int64_t{blocks_} * lanes_;
-          const std::int64_t diff = kCorrelationRows * line * s_.displacements();
-          const std::int64_t sum = std::int64_t{kCorrelationRows} * chunk_ * lanes_;
+          const std::int64_t diff = blocks_ * diff_block();
+          const std::int64_t sum = std::int64_t{kCorrelationRows} * lanes_ *
+                                   std::min(self_.channels(), other_.channels());
           Dtype* memory = correlation_thread_memory<Dtype>(line + diff + sum);
           local.line = memory;
           local.diff = memory + line;
@@ -52,20 +61,27 @@ class BackwardPass {
           for (std::int64_t i = begin; i < end; ++i) {
             RunGroup(static_cast<int>(i / count), groups[i % count], local, planes);
           }
+          kernels_.finish_stream();
         });
   }
 
  private:
-  /// Memory of one thread: a row of diff, the diff of a group
-  /// [row][block][displacement][lane], the sums of a tile [row][channel][lane].
+  /// Memory of one thread: a row of diff, the diff of a group [block][shared row of the
+  /// other map][displacement column][row][lane], the sums of a tile [row][channel][lane].
   struct Local {
     Dtype *line, *diff, *sum;
   };
 
+  std::int64_t diff_row() const {
+    return std::int64_t{s_.columns} * kCorrelationRows * lanes_;
+  }
+  std::int64_t diff_block() const {
+    return (s_.rows + kCorrelationRows - 1) * diff_row();
+  }
+
   void RunGroup(int n, RowGroup group, const Local& local, Planes<Dtype> to) const {
     for (int k = 0; k < group.count; ++k) {
-      PackDiff(n, group.first + k * s_.stride_2, local.line,
-               local.diff + std::int64_t{k} * blocks_ * s_.displacements() * lanes_);
+      PackDiff(n, group.first + k * s_.stride_2, k, local);
     }
     if (!s_.subtract && s_.rows >= group.count) {
       SumGroup(n, group, local, to);
@@ -93,7 +109,6 @@ class BackwardPass {
   // the second bottom.
   void SumGroup(int n, RowGroup group, const Local& local, Planes<Dtype> to) const {
     const int channels = std::min(self_.channels(), other_.channels());
-    const std::int64_t row = std::int64_t{s_.columns} * lanes_;
     std::vector<const Dtype*> shared(s_.rows + group.count - 1);
     for (int j = 0; j < static_cast<int>(shared.size()); ++j) {
       const int displacement = s_.row_displacement(sign_ > 0 ? j : s_.rows - 1 - j);
@@ -103,38 +118,48 @@ class BackwardPass {
     CorrelationBackwardSum<Dtype> tile;
     tile.rows = group.count;
     tile.displacement_rows = s_.rows;
-    tile.count = s_.columns;
-    tile.d_stride = lanes_;
-    tile.d_row_stride = sign_ * row;
+    tile.d_stride = diff_row();
     tile.s_stride = other_.stride();
     tile.s_step = sign_ * s_.stride_2;
     tile.s = shared.data();
-    for (int block = 0; block < blocks_; ++block) {
-      const bool in_place = to.lanes == 1 && (block + 1) * lanes_ <= s_.width;
-      const std::int64_t plane = std::int64_t{s_.height} * s_.width;
-      for (int k = 0; k < group.count; ++k) {
-        tile.d[k] = local.diff + (std::int64_t{k} * blocks_ + block) * s_.rows * row +
-                    (sign_ > 0 ? 0 : (s_.rows - 1) * row);
-      }
-      for (int first = 0; first < channels; first += chunk_) {
-        const int size = std::min(chunk_, channels - first);
-        for_each_piece(size, kernels_.columns, [&](int c, int count) {
-          tile.channels = count;
-          tile.s_offset =
-              std::int64_t{first + c} * other_.stride() + std::int64_t{block} * lanes_;
-          tile.out_stride = in_place ? plane : lanes_;
-          for (int k = 0; k < group.count; ++k) {
-            const int y = group.first + k * s_.stride_2;
-            tile.out[k] =
-                in_place ? to.data + (std::int64_t{n} * s_.channels + first + c) * plane +
-                               std::int64_t{y} * s_.width + block * lanes_
-                         : local.sum + (std::int64_t{k} * size + c) * lanes_;
-          }
-          kernels_.backward_sum(tile);
+    tile.before_stride = std::int64_t{channels} * lanes_;
+    const std::int64_t plane = std::int64_t{s_.height} * s_.width;
+    const bool stream = is_streamed<Dtype>(plane * to.planes * to.lanes);
+    // As many columns at a time as keep their diff in the first-level cache, and as many
+    // channels as keep the other map's rows in the second.
+    const int columns = std::max(1, kDiffCache / (s_.rows * kCorrelationRows * lanes_));
+    const int most = round_up(kMapCache / (shared.size() * other_.stride()) + 1, lanes_);
+    for (int first_channel = 0; first_channel < channels; first_channel += most) {
+      const int piece = std::min(most, channels - first_channel);
+      for (int block = 0; block < blocks_; ++block) {
+        const bool in_place = to.lanes == 1 && (block + 1) * lanes_ <= s_.width;
+        for_each_piece(s_.columns, columns, [&](int first, int count) {
+          const bool direct = in_place && first + count == s_.columns;
+          tile.count = count;
+          tile.d = local.diff + block * diff_block() + first * kCorrelationRows * lanes_;
+          tile.out_stride = direct ? plane : lanes_;
+          tile.stream = direct && stream;
+          for_each_piece(piece, kernels_.columns, [&](int c, int size) {
+            Dtype* const sum = local.sum + c * lanes_;
+            tile.channels = size;
+            tile.s_offset = (first_channel + c) * std::int64_t{other_.stride()} +
+                            std::int64_t{block} * lanes_ + first * tile.s_step;
+            tile.before = first == 0 ? nullptr : sum;
+            for (int k = 0; k < group.count; ++k) {
+              const std::int64_t y = group.first + k * s_.stride_2;
+              tile.out[k] =
+                  direct
+                      ? to.data +
+                            (std::int64_t{n} * s_.channels + first_channel + c) * plane +
+                            y * s_.width + block * lanes_
+                      : sum + k * tile.before_stride;
+            }
+            kernels_.backward_sum(tile);
+          });
         });
         for (int k = 0; k < group.count && !in_place; ++k) {
-          Write(local.sum + std::int64_t{k} * size * lanes_, n,
-                group.first + k * s_.stride_2, block, first, size, to);
+          Write(local.sum + k * tile.before_stride, n, group.first + k * s_.stride_2,
+                block, first_channel, piece, to);
         }
       }
     }
@@ -147,7 +172,6 @@ class BackwardPass {
     CorrelationBackwardTile<Dtype> tile;
     tile.count = s_.columns;
     tile.subtract = s_.subtract;
-    tile.d_stride = lanes_;
     tile.s_stride = other_.stride();
     tile.s_step = sign_ * s_.stride_2;
     tile.self_stride = self_.stride();
@@ -164,14 +188,12 @@ class BackwardPass {
       if (tile.rows <= 0) continue;
       for_each_piece(channels, kernels_.columns, [&](int c, int size) {
         tile.channels = size;
+        tile.d = local.diff + block * diff_block() +
+                 (sign_ > 0 ? shared : s_.rows - 1 - shared) * diff_row() +
+                 begin * lanes_;
         tile.s = other_.at(n, row, 0, first + c) + block * lanes_ + start_;
         for (int k = 0; k < tile.rows; ++k) {
           const int member = begin + k;
-          const int q = (shared - sign_ * member) * s_.columns;
-          tile.d[k] =
-              local.diff +
-              ((std::int64_t{member} * blocks_ + block) * s_.displacements() + q) *
-                  lanes_;
           tile.sum[k] = local.sum + (std::int64_t{member} * channels + c) * lanes_;
           if (s_.subtract) {
             tile.self[k] = self_.at(n, group.first + member * s_.stride_2, 0, first + c) +
@@ -186,52 +208,36 @@ class BackwardPass {
   /// The top's diff times the scale, spread over the windows and brought to where it is
   /// used: position (y, x) of displacement q gets what its windows at (y, x) got, for the
   /// second bottom those at (y, x) minus the displacement.
-  void PackDiff(int n, int y, Dtype* line, Dtype* to) const {
-    const std::int64_t stride = std::int64_t{s_.displacements()} * lanes_;
+  void PackDiff(int n, int y, int member, const Local& local) const {
+    Dtype* const line = local.line;
+    const std::int64_t area = std::int64_t{s_.out_height} * s_.out_width;
     for (int q = 0; q < s_.displacements(); ++q) {
-      if (s_.kernel == 1 && s_.stride_1 == 1) {
-        PackDiffLine(n, y, q, to + std::int64_t{q} * lanes_, stride);
+      const int row = q / s_.columns, column = q % s_.columns;
+      Dtype* to = local.diff +
+                  (member + (sign_ > 0 ? row : s_.rows - 1 - row)) * diff_row() +
+                  (column * kCorrelationRows + member) * lanes_;
+      const int dy = sign_ < 0 ? s_.displacement_y(q) : 0;
+      const int dx = sign_ < 0 ? s_.displacement_x(q) : 0;
+      const int first = s_.first_output(y - dy, s_.origin_y);
+      const int last = s_.end_output(y - dy, s_.origin_y, s_.out_height);
+      const Dtype* from = top_diff_ + (std::int64_t{n} * s_.displacements() + q) * area +
+                          std::int64_t{first} * s_.out_width;
+      // The rows lie far apart.
+      for (int x = 0; x < s_.out_width && first < last; x += lanes_) {
+        __builtin_prefetch(from + kDiffAhead * area + x);
+      }
+      const bool as_it_is = s_.kernel == 1 && s_.stride_1 == 1 && s_.origin_x + dx == 0 &&
+                            s_.out_width >= blocks_ * lanes_ && first < last;
+      if (as_it_is) {
+        kernels_.spread_scaled(from, blocks_, static_cast<Dtype>(s_.scale()), to,
+                               diff_block());
         continue;
       }
       std::fill_n(line, std::int64_t{blocks_} * lanes_, Dtype(0));
-      const int dy = sign_ < 0 ? s_.displacement_y(q) : 0;
-      const int dx = sign_ < 0 ? s_.displacement_x(q) : 0;
-      const Dtype* plane = top_diff_ + (std::int64_t{n} * s_.displacements() + q) *
-                                           s_.out_height * s_.out_width;
-      const int last = s_.end_output(y - dy, s_.origin_y, s_.out_height);
-      for (int out = s_.first_output(y - dy, s_.origin_y); out < last; ++out) {
-        AddRow(plane + std::int64_t{out} * s_.out_width, dx, line);
+      for (int out = first; out < last; ++out, from += s_.out_width) {
+        AddRow(from, dx, line);
       }
-      kernels_.spread(line, blocks_, to + std::int64_t{q} * lanes_, stride);
-    }
-  }
-
-  /// The same where every window is one position and every position has one: the row is
-  /// scaled and shifted.
-  void PackDiffLine(int n, int y, int q, Dtype* to, std::int64_t stride) const {
-    const int out_y = y - s_.origin_y - (sign_ < 0 ? s_.displacement_y(q) : 0);
-    const int start = s_.origin_x + (sign_ < 0 ? s_.displacement_x(q) : 0);
-    const bool inside = out_y >= 0 && out_y < s_.out_height;
-    const int begin = std::max(0, start);
-    const int end = inside ? std::min(s_.width, start + s_.out_width) : 0;
-    const Dtype scale = static_cast<Dtype>(s_.scale());
-    // Position 0's, which lies before the row where start > 0.
-    const std::int64_t plane = std::int64_t{n} * s_.displacements() + q;
-    const Dtype* from =
-        top_diff_ + (plane * s_.out_height + (inside ? out_y : 0)) * s_.out_width - start;
-    for (int block = 0; block < blocks_;) {
-      const int x = block * lanes_;
-      const int whole = x >= begin ? (end - x) / lanes_ : 0;
-      if (whole > 0) {
-        kernels_.spread_scaled(from + x, whole, scale, to + block * stride, stride);
-        block += whole;
-        continue;
-      }
-      for (int l = 0; l < lanes_; ++l) {
-        const bool used = x + l >= begin && x + l < end;
-        to[block * stride + l] = used ? scale * from[x + l] : Dtype(0);
-      }
-      ++block;
+      kernels_.spread(line, lanes_, blocks_, to, diff_block());
     }
   }
 

@@ -12,42 +12,47 @@ namespace caffe {
 constexpr int kCorrelationRows = 4;     // image rows that share a row of the other image
 constexpr int kCorrelationColumns = 6;  // displacements, or channels, side by side
 
-/// out[k][i * out_stride + x] (+)= scale sum_c f(a[k][c a_stride + x], b[i][c b_stride +
-/// x]) for k < rows, i < columns, x < valid, c < channels; f is the product or |a - b|.
+/// out[k][i * out_stride + x] = before[k][i * lanes + x] + scale sum_c f(a[c kRows lanes
+/// + k lanes + x], b[i][c b_stride + x]) for k < rows, i < columns, x < valid, c <
+/// channels, where kRows is kCorrelationRows; f is the product or |a - b|.
 template <typename Dtype>
 struct CorrelationForwardTile {
   int rows, columns, channels, valid;
-  bool subtract, accumulate;
-  std::int64_t a_stride, b_stride, out_stride;
-  std::int64_t b_next;  ///< from b to what is read next: fetched meanwhile
+  bool subtract;
+  bool stream;  ///< past the caches, where `out` is aligned; finish_stream() comes then
+  std::int64_t b_stride, out_stride;
   Dtype scale;
-  const Dtype *a[kCorrelationRows], *b[kCorrelationColumns];
+  const Dtype *a, *b[kCorrelationColumns];
+  const Dtype* before[kCorrelationRows];  ///< null: zeros
   Dtype* out[kCorrelationRows];
 };
 
-/// sum[k][c sum_stride + x] += sum_i d[k][i d_stride + x] g(s[c s_stride + i s_step + x])
-/// for k < rows, c < channels, x < lanes, i < count;
+/// sum[k][c sum_stride + x] += sum_i d[i kRows lanes + k lanes + x] g(s[c s_stride + i
+/// s_step + x]) for k < rows, c < channels, x < lanes, i < count;
 /// g(v) is v, or the slope of the absolute difference,
 /// sign(self[k][c self_stride + x] - v).
 template <typename Dtype>
 struct CorrelationBackwardTile {
   int rows, channels, count;
   bool subtract;
-  std::int64_t d_stride, s_stride, s_step, self_stride, sum_stride;
-  const Dtype *d[kCorrelationRows], *self[kCorrelationRows], *s;
+  std::int64_t s_stride, s_step, self_stride, sum_stride;
+  const Dtype *d, *self[kCorrelationRows], *s;
   Dtype* sum[kCorrelationRows];
 };
 
-/// All displacement rows of a tile at once: out[k][c out_stride + x] = sum_r,i d[k][r
-/// d_row_stride + i d_stride + x] s[r + k][s_offset + c s_stride + i s_step + x] for k <
-/// rows, c < channels, r < displacement_rows (at least `rows`), i < count; a null s
-/// counts as 0.
+/// All displacement rows of a tile at once: out[k][c out_stride + x] = before[k
+/// before_stride + c lanes + x] + sum_r,i d[(r + k) d_stride + i kRows lanes + k lanes +
+/// x] s[r + k][s_offset + c s_stride + i s_step + x] for k < rows, c < channels, r <
+/// displacement_rows (at least `rows`), i < count; a null s counts as 0.
 template <typename Dtype>
 struct CorrelationBackwardSum {
   int rows, channels, displacement_rows, count;
-  std::int64_t d_stride, d_row_stride, s_stride, s_step, s_offset, out_stride;
-  const Dtype* d[kCorrelationRows];
+  bool stream;  ///< as in CorrelationForwardTile
+  std::int64_t d_stride, s_stride, s_step, s_offset, out_stride;
+  const Dtype* d;
   const Dtype* const* s;
+  const Dtype* before;  ///< of row 0, the next are before_stride later; null: zeros
+  std::int64_t before_stride;
   Dtype* out[kCorrelationRows];
 };
 
@@ -58,14 +63,18 @@ struct CorrelationKernels {
   void (*forward)(const CorrelationForwardTile<Dtype>&);
   void (*backward)(const CorrelationBackwardTile<Dtype>&);
   void (*backward_sum)(const CorrelationBackwardSum<Dtype>&);
-  /// Vector i of `count` goes to to + i stride; zeros where `from` is null.
-  void (*spread)(const Dtype* from, int count, Dtype* to, std::int64_t stride);
-  /// The same times `scale`; `from` need not be aligned.
+  /// Vector i of `count` goes from `from` + i from_stride to `to` + i to_stride; the
+  /// former need not be aligned.
+  void (*spread)(const Dtype* from, std::int64_t from_stride, int count, Dtype* to,
+                 std::int64_t to_stride);
+  /// The same of neighbours, times `scale`.
   void (*spread_scaled)(const Dtype* from, int count, Dtype scale, Dtype* to,
                         std::int64_t stride);
   /// to[j * lanes + i] = from[i * lanes + j] for j < to_rows; rows i >= from_rows count
   /// as 0.
   void (*transpose)(const Dtype* from, int from_rows, Dtype* to, int to_rows);
+  /// What was streamed is seen by other threads that this one wakes.
+  void (*finish_stream)();
 };
 
 template <typename Dtype>

@@ -20,6 +20,16 @@ const CorrelationKernels<Dtype>& correlation_kernels();
 /// Floats that a tile's operands may take: they should stay in the first-level cache.
 constexpr int kCorrelationCache = 10 * 1024;
 
+/// A vector of any instruction set has no more lanes.
+constexpr int kMostLanes = 16;
+
+/// Whether a result of so many values is written past the caches: it is too large for
+/// the next layer to find there, and so need not be read before it is overwritten.
+template <typename Dtype>
+constexpr bool is_streamed(std::int64_t count) {
+  return count * std::int64_t{sizeof(Dtype)} > (4 << 20);
+}
+
 inline int floor_div(int a, int b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
 inline int round_up(int a, int b) { return (a + b - 1) / b * b; }
 
@@ -51,9 +61,10 @@ class PackedRows {
     const int lanes = kernels_.lanes;
     blocked_ = prefers_blocks(blob, *blob.data()) && layout.block == lanes;
     channels_ = blocked_ ? round_up(shape.channels, layout.block) : shape.channels;
-    before_ = round_up(std::max(0, -reach.first), lanes);
-    const int end = std::max(reach.end, (width_ + phases - 1) / phases);
-    stride_ = before_ + round_up(end, lanes);
+    // What a tile reads begins with a vector, so that it spans as few as it can.
+    before_ = std::max(0, -reach.first);
+    const int end = std::max(reach.end, round_up((width_ + phases - 1) / phases, lanes));
+    stride_ = round_up(before_ + end, lanes);
     // An odd number of vectors: channels do not meet in the same sets of the cache.
     if (stride_ / lanes % 2 == 0) stride_ += lanes;
   }
@@ -62,15 +73,17 @@ class PackedRows {
   bool blocked() const { return blocked_; }
   /// From one channel to the next.
   int stride() const { return stride_; }
-  std::int64_t size() const { return rows() * row_size() + phase_size(); }
+  std::int64_t size() const { return (rows() + 1) * row_size(); }
   bool inside(int y) const { return y >= 0 && y < height_; }
 
   /// Position 0 of a channel; zeros outside the map.
   const Dtype* at(int n, int y, int phase, int channel) const {
-    const Dtype* row = inside(y) ? data_ + (std::int64_t{n} * height_ + y) * row_size() +
-                                       phase * phase_size()
-                                 : data_ + rows() * row_size();
-    return row + std::int64_t{channel} * stride_ + before_;
+    const std::int64_t row = inside(y) ? std::int64_t{n} * height_ + y : rows();
+    return data_ + row * row_size() + before_ + offset(phase, channel);
+  }
+  /// From position 0 of phase 0 and channel 0 in the same row.
+  std::int64_t offset(int phase, int channel) const {
+    return phase * phase_size() + std::int64_t{channel} * stride_;
   }
 
   /// From one row of an image to the next.
@@ -78,7 +91,7 @@ class PackedRows {
 
   void Pack(Dtype* memory) {
     data_ = memory;
-    std::fill_n(memory + rows() * row_size(), phase_size(), Dtype(0));
+    std::fill_n(memory + rows() * row_size(), row_size(), Dtype(0));
     const Planes<const Dtype> planes = read_planes(blob_, blob_.data().get(), blocked_);
     const std::int64_t groups = planes.planes / blob_.num();
     parallel_ranges(
@@ -120,13 +133,12 @@ class PackedRows {
     std::fill_n(to + width_, after(width_), Dtype(0));
   }
   void CopyBlockedRow(const Dtype* from, Dtype* to) const {
-    constexpr int kMostLanes = 16;
     alignas(64) Dtype tile[kMostLanes * kMostLanes];
     const int lanes = kernels_.lanes, covered = round_up(width_, lanes);
     for (int x = 0; x < width_; x += lanes) {
       kernels_.transpose(from + std::int64_t{x} * lanes, std::min(lanes, width_ - x),
                          tile, lanes);
-      kernels_.spread(tile, lanes, to + x, stride_);
+      kernels_.spread(tile, lanes, lanes, to + x, stride_);
     }
     for (int c = 0; c < lanes; ++c, to += stride_) {
       std::fill_n(to - before_, before_, Dtype(0));

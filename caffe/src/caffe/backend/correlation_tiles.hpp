@@ -19,31 +19,35 @@ struct CorrelationTiles : LaneVectors<Dtype, kBytes> {
   using Base::LoadOnce;
   using Base::Store;
 
+  // Rows of b that long ahead are fetched: far enough for the second-level cache, and
+  // not so far that they push out what the tile still needs.
+  static constexpr int kAhead = 16;
+
   template <int kRows, int kColumns, bool kSubtract>
   static CAFFE_ALWAYS_INLINE void Forward(const CorrelationForwardTile<Dtype>& t) {
     Vec sum[kRows][kColumns];
-    const Dtype *a[kRows], *b[kColumns];
+    const Dtype *a = t.a, *b[kColumns];
 #pragma GCC unroll 8
     for (int k = 0; k < kRows; ++k) {
-      a[k] = t.a[k];
 #pragma GCC unroll 8
       for (int i = 0; i < kColumns; ++i) sum[k][i] = Vec{};
     }
 #pragma GCC unroll 8
     for (int i = 0; i < kColumns; ++i) b[i] = t.b[i];
-    std::int64_t a_at = 0, b_at = 0;
-    const Dtype* const first_next = t.b[0] + t.b_next;
-    const Dtype* const last_next = t.b[kColumns - 1] + t.b_next + (kLanes - 1);
-    for (int c = 0; c < t.channels; ++c, a_at += t.a_stride, b_at += t.b_stride) {
-      __builtin_prefetch(first_next + b_at);
-      __builtin_prefetch(last_next + b_at);
+    std::int64_t at = 0;
+    const Dtype* const first_next = t.b[0] + kAhead * t.b_stride;
+    const Dtype* const last_next = t.b[kColumns - 1] + kAhead * t.b_stride + (kLanes - 1);
+    for (int c = 0; c < t.channels;
+         ++c, a += kCorrelationRows * kLanes, at += t.b_stride) {
+      __builtin_prefetch(first_next + at);
+      __builtin_prefetch(last_next + at);
       Vec left[kRows];
 #pragma GCC unroll 8
-      for (int k = 0; k < kRows; ++k) LoadOnce(a[k] + a_at, &left[k]);
+      for (int k = 0; k < kRows; ++k) LoadOnce(a + k * kLanes, &left[k]);
 #pragma GCC unroll 8
       for (int i = 0; i < kColumns; ++i) {
         Vec right;
-        LoadOnce(b[i] + b_at, &right);
+        LoadOnce(b[i] + at, &right);
 #pragma GCC unroll 8
         for (int k = 0; k < kRows; ++k) {
           if (kSubtract) {
@@ -59,34 +63,39 @@ struct CorrelationTiles : LaneVectors<Dtype, kBytes> {
     for (int k = 0; k < kRows; ++k) {
 #pragma GCC unroll 8
       for (int i = 0; i < kColumns; ++i) {
-        Write(t, sum[k][i] * t.scale, t.out[k] + i * t.out_stride);
+        Vec value = sum[k][i] * t.scale;
+        if (t.before[k] != nullptr) {
+          Vec before;
+          Load(t.before[k] + i * kLanes, &before);
+          value += before;
+        }
+        Write(t, value, t.out[k] + i * t.out_stride);
       }
     }
   }
 
   static CAFFE_ALWAYS_INLINE void Write(const CorrelationForwardTile<Dtype>& t,
                                         const Vec& value, Dtype* out) {
-    if (t.valid >= kLanes) {
-      Vec result = value;
-      if (t.accumulate) {
-        Vec before;
-        Load(out, &before);
-        result += before;
-      }
-      Store(result, out);
-      return;
+    if (t.valid < kLanes) {
+      for (int x = 0; x < t.valid; ++x) out[x] = value[x];
+    } else {
+      Put(value, t.stream, out);
     }
-    for (int x = 0; x < t.valid; ++x)
-      out[x] = t.accumulate ? out[x] + value[x] : value[x];
+  }
+  static CAFFE_ALWAYS_INLINE void Put(const Vec& value, bool stream, Dtype* out) {
+    if (stream && reinterpret_cast<std::uintptr_t>(out) % kBytes == 0) {
+      Base::Stream(value, out);
+    } else {
+      Store(value, out);
+    }
   }
 
   template <int kRows, int kChannels, bool kSubtract>
   static CAFFE_ALWAYS_INLINE void Backward(const CorrelationBackwardTile<Dtype>& t) {
     Vec sum[kRows][kChannels], self[kRows][kChannels];
-    const Dtype *d[kRows], *s[kChannels];
+    const Dtype *d = t.d, *s[kChannels];
 #pragma GCC unroll 8
     for (int k = 0; k < kRows; ++k) {
-      d[k] = t.d[k];
 #pragma GCC unroll 8
       for (int c = 0; c < kChannels; ++c) {
         Load(t.sum[k] + c * t.sum_stride, &sum[k][c]);
@@ -95,11 +104,11 @@ struct CorrelationTiles : LaneVectors<Dtype, kBytes> {
     }
 #pragma GCC unroll 8
     for (int c = 0; c < kChannels; ++c) s[c] = t.s + c * t.s_stride;
-    std::int64_t d_at = 0, s_at = 0;
-    for (int i = 0; i < t.count; ++i, d_at += t.d_stride, s_at += t.s_step) {
+    std::int64_t s_at = 0;
+    for (int i = 0; i < t.count; ++i, d += kCorrelationRows * kLanes, s_at += t.s_step) {
       Vec diff[kRows];
 #pragma GCC unroll 8
-      for (int k = 0; k < kRows; ++k) LoadOnce(d[k] + d_at, &diff[k]);
+      for (int k = 0; k < kRows; ++k) LoadOnce(d + k * kLanes, &diff[k]);
 #pragma GCC unroll 8
       for (int c = 0; c < kChannels; ++c) {
         Vec value;
@@ -129,16 +138,22 @@ struct CorrelationTiles : LaneVectors<Dtype, kBytes> {
   static CAFFE_ALWAYS_INLINE void AddShared(const CorrelationBackwardSum<Dtype>& t,
                                             int shared, Vec (&sum)[kRows][kChannels]) {
     if (t.s[shared] == nullptr) return;
-    const Dtype *d[kRows], *s[kChannels];
+    constexpr int kStep = kCorrelationRows * kLanes;
+    const Dtype* d = t.d + shared * t.d_stride;
+    const Dtype* const end = d + std::int64_t{t.count} * kStep;
+    const Dtype* s[kChannels];
 #pragma GCC unroll 8
-    for (int k = kBegin; k < kEnd; ++k) d[k] = t.d[k] + (shared - k) * t.d_row_stride;
-#pragma GCC unroll 8
-    for (int c = 0; c < kChannels; ++c) s[c] = t.s[shared] + t.s_offset + c * t.s_stride;
-    std::int64_t d_at = 0, s_at = 0;
-    for (int i = 0; i < t.count; ++i, d_at += t.d_stride, s_at += t.s_step) {
+    for (int c = 0; c < kChannels; ++c) {
+      s[c] = t.s[shared] + t.s_offset + c * t.s_stride;
+      // What the next tile, of the channels behind these, reads.
+      const Dtype* const next = s[c] + kChannels * t.s_stride;
+      __builtin_prefetch(next);
+      __builtin_prefetch(next + (t.count - 1) * t.s_step + (kLanes - 1));
+    }
+    for (std::int64_t s_at = 0; d != end; d += kStep, s_at += t.s_step) {
       Vec diff[kRows];
 #pragma GCC unroll 8
-      for (int k = kBegin; k < kEnd; ++k) LoadOnce(d[k] + d_at, &diff[k]);
+      for (int k = kBegin; k < kEnd; ++k) LoadOnce(d + k * kLanes, &diff[k]);
 #pragma GCC unroll 8
       for (int c = 0; c < kChannels; ++c) {
         Vec value;
@@ -157,7 +172,12 @@ struct CorrelationTiles : LaneVectors<Dtype, kBytes> {
 #pragma GCC unroll 8
     for (int k = 0; k < kRows; ++k) {
 #pragma GCC unroll 8
-      for (int c = 0; c < kChannels; ++c) sum[k][c] = Vec{};
+      for (int c = 0; c < kChannels; ++c) {
+        sum[k][c] = Vec{};
+        if (t.before != nullptr) {
+          Load(t.before + k * t.before_stride + c * kLanes, &sum[k][c]);
+        }
+      }
     }
     if (kRows > 1) AddShared<kRows, kChannels, 0, 1>(t, 0, sum);
     if (kRows > 2) AddShared < kRows, kChannels, 0, kRows<2 ? 1 : 2>(t, 1, sum);
@@ -174,7 +194,9 @@ struct CorrelationTiles : LaneVectors<Dtype, kBytes> {
 #pragma GCC unroll 8
     for (int k = 0; k < kRows; ++k) {
 #pragma GCC unroll 8
-      for (int c = 0; c < kChannels; ++c) Store(sum[k][c], t.out[k] + c * t.out_stride);
+      for (int c = 0; c < kChannels; ++c) {
+        Put(sum[k][c], t.stream, t.out[k] + c * t.out_stride);
+      }
     }
   }
   template <int kRows, int kMost>
@@ -233,8 +255,9 @@ struct CorrelationTiles : LaneVectors<Dtype, kBytes> {
       CorrelationForwardTile<Dtype> one = t;
       for (int k = 0; k < t.rows; ++k) {
         for (int i = 0; i < t.columns; ++i) {
-          one.a[0] = t.a[k];
+          one.a = t.a + k * kLanes;
           one.b[0] = t.b[i];
+          one.before[0] = t.before[k] == nullptr ? nullptr : t.before[k] + i * kLanes;
           one.out[0] = t.out[k] + i * t.out_stride;
           Forward<1, 1, true>(one);
         }
@@ -276,7 +299,7 @@ struct CorrelationTiles : LaneVectors<Dtype, kBytes> {
       CorrelationBackwardTile<Dtype> one = t;
       for (int k = 0; k < t.rows; ++k) {
         for (int c = 0; c < t.channels; ++c) {
-          one.d[0] = t.d[k];
+          one.d = t.d + k * kLanes;
           one.self[0] = t.self[k] + c * t.self_stride;
           one.s = t.s + c * t.s_stride;
           one.sum[0] = t.sum[k] + c * t.sum_stride;
@@ -297,16 +320,13 @@ struct CorrelationTiles : LaneVectors<Dtype, kBytes> {
     }
   }
 
-  static void Spread(const Dtype* from, int count, Dtype* to, std::int64_t stride) {
-    if (from == nullptr) {
-      for (int i = 0; i < count; ++i) Store(Vec{}, to + i * stride);
-      return;
-    }
+  static void Spread(const Dtype* from, std::int64_t from_stride, int count, Dtype* to,
+                     std::int64_t to_stride) {
 #pragma GCC unroll 4
     for (int i = 0; i < count; ++i) {
       Vec value;
-      Load(from + std::int64_t{i} * kLanes, &value);
-      Store(value, to + i * stride);
+      Load(from + i * from_stride, &value);
+      Store(value, to + i * to_stride);
     }
   }
 
@@ -335,8 +355,15 @@ struct CorrelationTiles : LaneVectors<Dtype, kBytes> {
 
   template <int kMost>
   static CorrelationKernels<Dtype> Table() {
-    return {kLanes,          kMost,   &ForwardTile<kMost>, &BackwardTile<kMost>,
-            &SumTile<kMost>, &Spread, &SpreadScaled,       &Transpose};
+    return {kLanes,
+            kMost,
+            &ForwardTile<kMost>,
+            &BackwardTile<kMost>,
+            &SumTile<kMost>,
+            &Spread,
+            &SpreadScaled,
+            &Transpose,
+            &Base::FinishStream};
   }
 };
 

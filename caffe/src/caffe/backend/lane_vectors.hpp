@@ -7,6 +7,10 @@
 
 #include <cstdint>
 
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
 #include "caffe/util/simd.hpp"
 
 namespace caffe {
@@ -37,6 +41,31 @@ struct LaneVectors {
   }
   static CAFFE_ALWAYS_INLINE void Store(const Vec& from, Dtype* to) {
     *reinterpret_cast<Loose*>(to) = from;
+  }
+  // A store to an aligned address that leaves the caches alone: for results too large to
+  // be found there again. FinishStream() follows before another thread reads them.
+  static CAFFE_ALWAYS_INLINE void Stream(const Vec& from, Dtype* to) {
+#if defined(__AVX512F__)
+    if constexpr (kBytes == 64) {
+      return _mm512_stream_si512(reinterpret_cast<__m512i*>(to), (__m512i)from);
+    }
+#endif
+#if defined(__AVX__)
+    if constexpr (kBytes == 32) {
+      return _mm256_stream_si256(reinterpret_cast<__m256i*>(to), (__m256i)from);
+    }
+#endif
+#if defined(__SSE2__)
+    if constexpr (kBytes == 16) {
+      return _mm_stream_si128(reinterpret_cast<__m128i*>(to), (__m128i)from);
+    }
+#endif
+    Store(from, to);
+  }
+  static void FinishStream() {
+#if defined(__SSE2__)
+    _mm_sfence();
+#endif
   }
   // A load that stays one: GCC else repeats it in every product that uses it.
   static CAFFE_ALWAYS_INLINE void LoadOnce(const Dtype* from, Vec* to) {
