@@ -52,7 +52,7 @@ class ForwardPass {
                 round_up(s_.out_width, lanes_)}) {
     b_.Pack(static_cast<Dtype*>(scratch_memory(b_.size() * sizeof(Dtype))));
     out_ = top->mutable_cpu_data();
-    stream_ = is_streamed<Dtype>(top->count());
+    stream_ = is_streamed(out_, top->count(), s_.out_width, lanes_);
     const int span = (s_.columns - 1) * s_.stride_2 / s_.stride_1 + 2 * lanes_;
     const int most = std::max(8, kCorrelationCache / (kCorrelationRows * lanes_ + span));
     pieces_ = (s_.channels + most - 1) / most;
@@ -63,6 +63,9 @@ class ForwardPass {
                              position(at));
       }
     }
+    for_each_piece(s_.columns, kernels_.columns, [&](int first, int size) {
+      column_pieces_.push_back({first, size});
+    });
     step_ = s_.stride_2 / std::gcd(s_.stride_1, s_.stride_2);
     shift_ = step_ * s_.stride_1 / s_.stride_2;
   }
@@ -106,6 +109,10 @@ class ForwardPass {
     int first, channels;
     bool is_first, is_last;
   };
+  /// Displacement columns of one tile.
+  struct ColumnPiece {
+    int first, count;
+  };
 
   int panel_row() const { return kCorrelationRows * lanes_; }
   int passes() const { return s_.kernel * s_.kernel * pieces_; }
@@ -148,13 +155,14 @@ class ForwardPass {
       } else if (inside && whole) {
         kernels_.spread(from, plane, s_.channels, to, panel_row());
       } else {
+        // Positions begin .. end - 1 of the tile lie inside.
+        const int begin = x < 0 ? (s_.stride_1 - 1 - x) / s_.stride_1 : 0;
+        const int beyond = s_.width - x + s_.stride_1 - 1;
+        const int end = inside ? std::min(lanes_, beyond / s_.stride_1) : 0;
         for (int c = 0; c < s_.channels; ++c, to += panel_row()) {
-          for (int l = 0; l < lanes_; ++l) {
-            const int at = l * s_.stride_1;
-            const bool there = inside && x + at >= 0 && x + at < s_.width;
-            to[l] = there ? from[c / a_.lanes * plane + at * a_.lanes + c % a_.lanes]
-                          : Dtype(0);
-          }
+          const Dtype* const channel = from + c / a_.lanes * plane + c % a_.lanes;
+          std::fill_n(to, lanes_, Dtype(0));
+          for (int l = begin; l < end; ++l) to[l] = channel[l * s_.stride_1 * a_.lanes];
         }
       }
     }
@@ -169,6 +177,9 @@ class ForwardPass {
     tile.stream = stream_ && pass.is_last;
     tile.b_stride = b_.stride();
     tile.out_stride = pass.is_last ? std::int64_t{s_.out_height} * s_.out_width : lanes_;
+    // From a row's sums to the next one's, which is a displacement row behind.
+    tile.before_stride =
+        (std::int64_t{s_.displacements()} - shift_ * s_.columns) * lanes_;
     tile.scale = static_cast<Dtype>(s_.scale());
     for (int shared = 0; shared < s_.rows + (t.group.count - 1) * shift_; ++shared) {
       const int begin = std::max(0, (shared - s_.rows + shift_) / shift_);
@@ -196,16 +207,16 @@ class ForwardPass {
       }
       tile.a = local.panel + std::int64_t{pass.first} * panel_row() + begin * lanes_;
       const Dtype* b = b_.at(t.n, b_y, 0, pass.first) + t.x;
-      for_each_piece(s_.columns, kernels_.columns, [&](int first, int size) {
-        tile.columns = size;
-        const std::int64_t* columns = &b_columns_[i * s_.columns + first];
-        for (int c = 0; c < size; ++c) tile.b[c] = b + columns[c];
+      for (const ColumnPiece& piece : column_pieces_) {
+        tile.columns = piece.count;
+        const std::int64_t* columns = &b_columns_[i * s_.columns + piece.first];
+        for (int c = 0; c < piece.count; ++c) tile.b[c] = b + columns[c];
+        tile.before = pass.is_first ? nullptr : sums[0] + piece.first * lanes_;
         for (int k = 0; k < tile.rows; ++k) {
-          tile.before[k] = pass.is_first ? nullptr : sums[k] + first * lanes_;
-          tile.out[k] = out[k] + first * tile.out_stride;
+          tile.out[k] = out[k] + piece.first * tile.out_stride;
         }
         kernels_.forward(tile);
-      });
+      }
     }
   }
 
@@ -233,10 +244,12 @@ class ForwardPass {
   PackedRows<Dtype> b_;
   /// Of each column of the window and of displacement, from position 0 of phase 0.
   std::vector<std::int64_t> b_columns_;
+  std::vector<ColumnPiece> column_pieces_;
   Dtype* out_;
   bool stream_;
-  int pieces_;  // passes over the channels for one position of the window
-  int step_, shift_;
+  int pieces_;  ///< passes over the channels for one position of the window
+  int step_;    ///< from a row of a group to the next
+  int shift_;   ///< between the displacement rows by which they meet the same row
 };
 
 }  // namespace

@@ -10,7 +10,7 @@ namespace caffe {
 namespace {
 
 /// Values of a tile's diff that should stay in the first-level cache beside the map.
-constexpr int kDiffCache = 10 * 1024;
+constexpr int kDiffCache = 15 * 1024;
 /// Displacements whose diff is fetched ahead.
 constexpr int kDiffAhead = 4;
 
@@ -124,7 +124,8 @@ class BackwardPass {
     tile.s = shared.data();
     tile.before_stride = std::int64_t{channels} * lanes_;
     const std::int64_t plane = std::int64_t{s_.height} * s_.width;
-    const bool stream = is_streamed<Dtype>(plane * to.planes * to.lanes);
+    const bool stream =
+        is_streamed(to.data, plane * to.planes * to.lanes, s_.width, lanes_);
     // As many columns at a time as keep their diff in the first-level cache, and as many
     // channels as keep the other map's rows in the second.
     const int columns = std::max(1, kDiffCache / (s_.rows * kCorrelationRows * lanes_));

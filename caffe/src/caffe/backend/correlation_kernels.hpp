@@ -12,18 +12,18 @@ namespace caffe {
 constexpr int kCorrelationRows = 4;     // image rows that share a row of the other image
 constexpr int kCorrelationColumns = 6;  // displacements, or channels, side by side
 
-/// out[k][i * out_stride + x] = before[k][i * lanes + x] + scale sum_c f(a[c kRows lanes
-/// + k lanes + x], b[i][c b_stride + x]) for k < rows, i < columns, x < valid, c <
-/// channels, where kRows is kCorrelationRows; f is the product or |a - b|.
+/// out[k][i out_stride + x] = before[k before_stride + i lanes + x] + scale sum_c
+/// f(a[c kRows lanes + k lanes + x], b[i][c b_stride + x]) for k < rows, i < columns, x <
+/// valid, c < channels, where kRows is kCorrelationRows; f is the product or |a - b|.
 template <typename Dtype>
 struct CorrelationForwardTile {
   int rows, columns, channels, valid;
   bool subtract;
-  bool stream;  ///< past the caches, where `out` is aligned; finish_stream() comes then
-  std::int64_t b_stride, out_stride;
+  bool stream;  ///< past the caches: `out` is aligned, `valid` all; then finish_stream()
+  std::int64_t b_stride, before_stride, out_stride;
   Dtype scale;
   const Dtype *a, *b[kCorrelationColumns];
-  const Dtype* before[kCorrelationRows];  ///< null: zeros
+  const Dtype* before;  ///< null: zeros
   Dtype* out[kCorrelationRows];
 };
 
@@ -48,11 +48,10 @@ template <typename Dtype>
 struct CorrelationBackwardSum {
   int rows, channels, displacement_rows, count;
   bool stream;  ///< as in CorrelationForwardTile
-  std::int64_t d_stride, s_stride, s_step, s_offset, out_stride;
+  std::int64_t d_stride, s_stride, s_step, s_offset, before_stride, out_stride;
   const Dtype* d;
   const Dtype* const* s;
-  const Dtype* before;  ///< of row 0, the next are before_stride later; null: zeros
-  std::int64_t before_stride;
+  const Dtype* before;  ///< null: zeros
   Dtype* out[kCorrelationRows];
 };
 

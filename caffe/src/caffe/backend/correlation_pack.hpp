@@ -23,11 +23,13 @@ constexpr int kCorrelationCache = 10 * 1024;
 /// A vector of any instruction set has no more lanes.
 constexpr int kMostLanes = 16;
 
-/// Whether a result of so many values is written past the caches: it is too large for
-/// the next layer to find there, and so need not be read before it is overwritten.
+/// Whether a result of so many values in lines of `width` is written past the caches: it
+/// is too large for the next layer to find there, and its vectors are aligned.
 template <typename Dtype>
-constexpr bool is_streamed(std::int64_t count) {
-  return count * std::int64_t{sizeof(Dtype)} > (4 << 20);
+bool is_streamed(const Dtype* data, std::int64_t count, int width, int lanes) {
+  const std::uintptr_t bytes = lanes * sizeof(Dtype);
+  return count * std::int64_t{sizeof(Dtype)} > (4 << 20) && width % lanes == 0 &&
+         reinterpret_cast<std::uintptr_t>(data) % bytes == 0;
 }
 
 inline int floor_div(int a, int b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }

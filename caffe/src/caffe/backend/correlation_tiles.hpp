@@ -59,31 +59,38 @@ struct CorrelationTiles : LaneVectors<Dtype, kBytes> {
         }
       }
     }
+    if (t.stream && t.before == nullptr) {
+#pragma GCC unroll 8
+      for (int k = 0; k < kRows; ++k) {
+#pragma GCC unroll 8
+        for (int i = 0; i < kColumns; ++i) {
+          Base::Stream(sum[k][i] * t.scale, t.out[k] + i * t.out_stride);
+        }
+      }
+      return;
+    }
 #pragma GCC unroll 8
     for (int k = 0; k < kRows; ++k) {
 #pragma GCC unroll 8
       for (int i = 0; i < kColumns; ++i) {
         Vec value = sum[k][i] * t.scale;
-        if (t.before[k] != nullptr) {
+        if (t.before != nullptr) {
           Vec before;
-          Load(t.before[k] + i * kLanes, &before);
+          Load(t.before + k * t.before_stride + i * kLanes, &before);
           value += before;
         }
-        Write(t, value, t.out[k] + i * t.out_stride);
+        Dtype* const out = t.out[k] + i * t.out_stride;
+        if (t.valid < kLanes) {
+          for (int x = 0; x < t.valid; ++x) out[x] = value[x];
+        } else {
+          Put(value, t.stream, out);
+        }
       }
     }
   }
 
-  static CAFFE_ALWAYS_INLINE void Write(const CorrelationForwardTile<Dtype>& t,
-                                        const Vec& value, Dtype* out) {
-    if (t.valid < kLanes) {
-      for (int x = 0; x < t.valid; ++x) out[x] = value[x];
-    } else {
-      Put(value, t.stream, out);
-    }
-  }
   static CAFFE_ALWAYS_INLINE void Put(const Vec& value, bool stream, Dtype* out) {
-    if (stream && reinterpret_cast<std::uintptr_t>(out) % kBytes == 0) {
+    if (stream) {
       Base::Stream(value, out);
     } else {
       Store(value, out);
@@ -257,7 +264,9 @@ struct CorrelationTiles : LaneVectors<Dtype, kBytes> {
         for (int i = 0; i < t.columns; ++i) {
           one.a = t.a + k * kLanes;
           one.b[0] = t.b[i];
-          one.before[0] = t.before[k] == nullptr ? nullptr : t.before[k] + i * kLanes;
+          if (t.before != nullptr) {
+            one.before = t.before + k * t.before_stride + i * kLanes;
+          }
           one.out[0] = t.out[k] + i * t.out_stride;
           Forward<1, 1, true>(one);
         }
@@ -326,6 +335,7 @@ struct CorrelationTiles : LaneVectors<Dtype, kBytes> {
     for (int i = 0; i < count; ++i) {
       Vec value;
       Load(from + i * from_stride, &value);
+      __builtin_prefetch(from + i * from_stride + kLanes, 0, 2);
       Store(value, to + i * to_stride);
     }
   }

@@ -63,14 +63,29 @@ class CorrelationLayerTest : public MultiDeviceTest<TypeParam> {
     fill_data(&b_, 2);
   }
 
-  // The bottoms padded by (pad_y, pad) with zeros, at padded coordinates.
-  static double Padded(const Blob<Dtype>& blob, int n, int c, int y, int x, int pad_y,
-                       int pad) {
-    y -= pad_y;
-    x -= pad;
-    if (y < 0 || x < 0 || y >= blob.height() || x >= blob.width()) return 0;
-    return blob.data_at(n, c, y, x);
-  }
+  // A bottom padded by (pad_y, pad_x) with zeros, at padded coordinates.
+  struct Padded {
+    Padded(const Blob<Dtype>& blob, int pad_y, int pad_x)
+        : data(blob.cpu_data()),
+          channels(blob.channels()),
+          height(blob.height()),
+          width(blob.width()),
+          pad_y(pad_y),
+          pad_x(pad_x) {}
+    // -1 in the padding.
+    int offset(int n, int c, int y, int x) const {
+      y -= pad_y;
+      x -= pad_x;
+      if (y < 0 || x < 0 || y >= height || x >= width) return -1;
+      return ((n * channels + c) * height + y) * width + x;
+    }
+    double at(int n, int c, int y, int x) const {
+      const int i = offset(n, c, y, x);
+      return i < 0 ? 0. : double{data[i]};
+    }
+    const Dtype* data;
+    int channels, height, width, pad_y, pad_x;
+  };
 
   // layers_flow.md 1.2, 1.3 and 1.5.
   vector<double> Reference(bool one_dimensional, vector<int>* shape) const {
@@ -99,7 +114,9 @@ class CorrelationLayerTest : public MultiDeviceTest<TypeParam> {
       for (int dx = -(radius + 1); dx <= -1; ++dx) displacements.push_back({0, dx * s2});
     }
     *shape = {a_.num(), static_cast<int>(displacements.size()), out_height, out_width};
-    const int pad_y = one_dimensional ? 0 : pad, start_y = one_dimensional ? 0 : most;
+    const int start_y = one_dimensional ? 0 : most;
+    const Padded left(a_, one_dimensional ? 0 : pad, pad);
+    const Padded right(b_, left.pad_y, pad);
     vector<double> result;
     for (int n = 0; n < a_.num(); ++n) {
       for (const auto& d : displacements) {
@@ -108,11 +125,10 @@ class CorrelationLayerTest : public MultiDeviceTest<TypeParam> {
             double sum = 0;
             for (int j = 0; j < kernel; ++j) {
               for (int i = 0; i < kernel; ++i) {
-                for (int c = 0; c < a_.channels(); ++c) {
+                for (int c = 0; c < left.channels; ++c) {
                   const int y1 = y * s1 + start_y + j, x1 = x * s1 + most + i;
-                  const double a = Padded(a_, n, c, y1, x1, pad_y, pad);
-                  const double b =
-                      Padded(b_, n, c, y1 + d.first, x1 + d.second, pad_y, pad);
+                  const double a = left.at(n, c, y1, x1);
+                  const double b = right.at(n, c, y1 + d.first, x1 + d.second);
                   sum += p.correlation_type() == CorrelationParameter::SUBTRACT
                              ? std::fabs(a - b)
                              : a * b;
@@ -134,30 +150,26 @@ class CorrelationLayerTest : public MultiDeviceTest<TypeParam> {
     const int s1 = p.stride_1(), s2 = p.stride_2(), radius = most / s2;
     const int columns = 2 * radius + 1;
     const bool subtract = p.correlation_type() == CorrelationParameter::SUBTRACT;
+    const Padded left(a_, pad, pad), right(b_, pad, pad);
     vector<double> a_diff(a_.count(), 0.), b_diff(b_.count(), 0.);
-    const auto add = [&](const Blob<Dtype>& blob, int n, int c, int y, int x,
-                         double value, vector<double>* diff) {
-      y -= pad;
-      x -= pad;
-      if (y < 0 || x < 0 || y >= blob.height() || x >= blob.width()) return;
-      (*diff)[blob.offset(n, c, y, x)] += value;
+    const auto add = [](int at, double value, vector<double>* diff) {
+      if (at >= 0) (*diff)[at] += value;
     };
     for (int at = 0; at < top_.count(); ++at) {
       const int x = at % top_.width(), y = at / top_.width() % top_.height();
       const int q = at / (top_.width() * top_.height()) % top_.channels();
       const int n = at / (top_.width() * top_.height() * top_.channels());
-      const double diff = top_.cpu_diff()[at] / (1. * kernel * kernel * a_.channels());
+      const double diff = top_.cpu_diff()[at] / (1. * kernel * kernel * left.channels);
       for (int window = 0; window < kernel * kernel; ++window) {
         const int y1 = y * s1 + most + window / kernel;
         const int x1 = x * s1 + most + window % kernel;
         const int y2 = y1 + (q / columns - radius) * s2;
         const int x2 = x1 + (q % columns - radius) * s2;
-        for (int c = 0; c < a_.channels(); ++c) {
-          const double a = Padded(a_, n, c, y1, x1, pad, pad);
-          const double b = Padded(b_, n, c, y2, x2, pad, pad);
+        for (int c = 0; c < left.channels; ++c) {
+          const double a = left.at(n, c, y1, x1), b = right.at(n, c, y2, x2);
           const double sign = (a > b) - (a < b);
-          add(a_, n, c, y1, x1, diff * (subtract ? sign : b), &a_diff);
-          add(b_, n, c, y2, x2, diff * (subtract ? -sign : a), &b_diff);
+          add(left.offset(n, c, y1, x1), diff * (subtract ? sign : b), &a_diff);
+          add(right.offset(n, c, y2, x2), diff * (subtract ? -sign : a), &b_diff);
         }
       }
     }
@@ -234,6 +246,25 @@ TYPED_TEST(CorrelationLayerTest, TheDiffsFollowTheFormula) {
       expect_all_near(this->Diff(this->a_), expected.first, 5e-6);
       expect_all_near(this->Diff(this->b_), expected.second, 5e-6);
     }
+  }
+}
+
+// Results and maps beyond the caches, whose passes are cut and whose writes go past them.
+TYPED_TEST(CorrelationLayerTest, FollowsTheFormulaOnLargeMaps) {
+  typedef typename TypeParam::Dtype Dtype;
+  for (const Case& c :
+       {Case{{1, 2, 104, 128}, 4, 1, 4, 1, 1}, Case{{1, 130, 64, 128}, 2, 1, 2, 1, 1}}) {
+    this->Settings(c, false);
+    CorrelationLayer<Dtype> layer(this->param_);
+    layer.SetUp(this->bottoms_, this->tops_);
+    layer.Forward(this->bottoms_, this->tops_);
+    vector<int> shape;
+    expect_all_near(this->Top(), this->Reference(false, &shape), 5e-6);
+    fill_diff(&this->top_);
+    layer.Backward(this->tops_, {true, true}, this->bottoms_);
+    const auto expected = this->ReferenceDiffs();
+    expect_all_near(this->Diff(this->a_), expected.first, 5e-6);
+    expect_all_near(this->Diff(this->b_), expected.second, 5e-6);
   }
 }
 
