@@ -32,6 +32,11 @@ class LossLayer : public Layer<Dtype> {
     return bottom_index != 1;
   }
 
+  /// An error for targets that the loss is not defined for, such as a label that is no
+  /// class. A kernel cannot throw: on a device the loss of these is NaN, and the net, who
+  /// sees that, asks here.
+  virtual void CheckTargets(const vector<Blob<Dtype>*>& /*bottom*/) const {}
+
  protected:
   /// An error for gradients that do not exist: those of labels and weights.
   void CheckOnlyPrediction(const vector<bool>& propagate_down) const;

@@ -13,8 +13,8 @@ namespace caffe {
 /// as N x H x W for N x C x H x W); and, ours, an optional weight (see PositionLoss).
 /// Gradient: w / Z * weight * (p - onehot), 0 where ignored. Top 1, if asked for, is p.
 /// Z: PositionLoss; VALID by default. Errors: a number of labels that does not fit; a
-/// label that is no class; a loss weight on top 1. On a device, which cannot throw, the
-/// loss of a label that is no class is NaN (a solver ends there).
+/// label that is no class (on a device: after the net's pass, see CheckTargets); a loss
+/// weight on top 1.
 template <typename Dtype>
 class SoftmaxWithLossLayer : public LossLayer<Dtype> {
  public:
@@ -35,6 +35,7 @@ class SoftmaxWithLossLayer : public LossLayer<Dtype> {
   inline int MinTopBlobs() const override { return 1; }
   inline int MaxTopBlobs() const override { return 2; }
   bool RepeatsOnDevice() const override { return true; }
+  void CheckTargets(const vector<Blob<Dtype>*>& bottom) const override;
 
  protected:
   void Forward_cpu(const vector<Blob<Dtype>*>& bottom,

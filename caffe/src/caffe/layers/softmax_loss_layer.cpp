@@ -132,6 +132,14 @@ void SoftmaxWithLossLayer<Dtype>::Backward_cpu(const vector<Blob<Dtype>*>& top,
   });
 }
 
+template <typename Dtype>
+void SoftmaxWithLossLayer<Dtype>::CheckTargets(const vector<Blob<Dtype>*>& bottom) const {
+  const Dtype* labels = bottom[1]->cpu_data();
+  for (int i = 0; i < bottom[1]->count(); ++i) {
+    if (!positions_.ignores(labels[i])) class_of_label(labels[i], i, classes_);
+  }
+}
+
 INSTANTIATE_CLASS(SoftmaxWithLossLayer);
 REGISTER_LAYER_CLASS(SoftmaxWithLoss);
 

@@ -1,10 +1,13 @@
 // Running a net: forward, backward, debug text and look-ups.
 #include "caffe/net.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <new>
 
 #include "caffe/device/device.hpp"
 #include "caffe/device/graph.hpp"
+#include "caffe/layers/loss_layer.hpp"
 #include "caffe/layers/net_iteration.hpp"
 #include "caffe/net_plan.hpp"
 #include "caffe/net_recorder.hpp"
@@ -35,6 +38,33 @@ void Net<Dtype>::CountPass() {
   ++passes_;
 }
 
+namespace {
+
+/// Targets that no loss is defined for, where a device's pass gave NaN. Those whose
+/// memory a net with `keep` has given up cannot be asked.
+template <typename Dtype, typename DescribeLayer>
+void explain_loss(const Net<Dtype>& net, Dtype loss, const DescribeLayer& describe) {
+  if (!std::isnan(loss)) return;
+  for (size_t i = 0; i < net.layers().size(); ++i) {
+    const auto* layer = dynamic_cast<const LossLayer<Dtype>*>(net.layers()[i].get());
+    const vector<Blob<Dtype>*>& bottoms = net.bottom_vecs()[i];
+    if (layer == nullptr ||
+        std::any_of(bottoms.begin(), bottoms.end(), [](const Blob<Dtype>* blob) {
+          return !blob->data() || blob->data()->released();
+        })) {
+      continue;
+    }
+    try {
+      layer->CheckTargets(bottoms);
+    } catch (Error& error) {
+      error.AddContext(describe(static_cast<int>(i)));
+      throw;
+    }
+  }
+}
+
+}  // namespace
+
 template <typename Dtype>
 Dtype Net<Dtype>::ForwardFromTo(int start, int end) {
   if (layers_.empty()) return 0;
@@ -48,7 +78,10 @@ Dtype Net<Dtype>::ForwardFromTo(int start, int end) {
                          : RunLayers(start, end);
   // Another thread may read the results next, and errors of the device belong to this
   // pass.
-  if (!device::is_recording()) device::synchronize();
+  if (!device::is_recording()) {
+    device::synchronize();
+    explain_loss(*this, loss, [&](int i) { return DescribeLayer(i); });
+  }
   return loss;
 }
 
@@ -239,7 +272,9 @@ template <typename Dtype>
 Dtype Net<Dtype>::ForwardBackward() {
   if (Caffe::mode() == Caffe::GPU && !layers_.empty()) {
     CountPass();
-    return RunOnDevice(true);
+    const Dtype loss = RunOnDevice(true);
+    explain_loss(*this, loss, [&](int i) { return DescribeLayer(i); });
+    return loss;
   }
   Dtype loss = 0;
   Forward(&loss);

@@ -1,6 +1,7 @@
 // Losses and scores on the device against the host.
 #include <cmath>
 
+#include "../net_check.hpp"
 #include "gpu_matches_cpu.hpp"
 
 namespace caffe {
@@ -103,6 +104,32 @@ TEST(GpuLosses, ALabelThatIsNoClassMakesTheLossNaN) {
     test.SetUp();
     const GpuMode mode;
     EXPECT_TRUE(std::isnan(test.Forward())) << label;
+  }
+}
+
+TEST(GpuLosses, ANetNamesALabelThatIsNoClass) {
+  SKIP_WITHOUT_DEVICE();
+  const GpuMode mode;
+  for (const Phase phase : {TRAIN, TEST}) {
+    const NetPtr<float> net =
+        make_net<float>("force_backward: true " + Input("x", "2 3") + Input("l", "2") +
+                            "layer { name: 'loss' type: 'SoftmaxWithLoss' bottom: 'x' "
+                            "bottom: 'l' top: 'y' }",
+                        phase);
+    const auto set_label = [&](float label) {
+      net->blob_by_name("l")->mutable_cpu_data()[1] = label;
+    };
+    for (int pass = 0; pass < 5; ++pass) {  // the later ones recorded
+      set_label(2);
+      EXPECT_TRUE(std::isfinite(net->ForwardBackward()));
+    }
+    set_label(3);
+    const string error = FullErrorOf([&] { net->ForwardBackward(); });
+    EXPECT_NE(string::npos, error.find("'loss'")) << error;
+    EXPECT_NE(string::npos, error.find("label 3 at position 1")) << error;
+    EXPECT_EQ(error, FullErrorOf([&] { net->Forward(); }));
+    set_label(0);
+    EXPECT_TRUE(std::isfinite(net->ForwardBackward()));
   }
 }
 
