@@ -71,7 +71,8 @@ class ForwardPass {
   }
 
   void Run() {
-    const std::vector<RowGroup> groups = row_groups(s_.out_height, step_);
+    const std::vector<RowGroup> groups =
+        row_groups(s_.out_height, step_, kCorrelationRows);
     const std::int64_t count = groups.size();
     const std::int64_t products = std::int64_t{kCorrelationRows} * s_.out_width *
                                   s_.displacements() * s_.channels * s_.kernel *

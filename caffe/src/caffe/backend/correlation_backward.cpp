@@ -1,8 +1,7 @@
 // Correlation backward: the top's diff times the rows of the other map.
 //
-// The tiles and groups are those of correlation.cpp, with channels in place of
-// displacements: the sums of a few rows and channels stay in registers while the
-// displacements of a row go by.
+// As forward (correlation.cpp), with channels in place of displacements: the sums of a
+// few rows and channels stay in registers while all displacements go by.
 #include "correlation_pack.hpp"
 
 namespace caffe {
@@ -13,7 +12,6 @@ namespace {
 constexpr int kDiffCache = 15 * 1024;
 /// Displacements whose diff is fetched ahead.
 constexpr int kDiffAhead = 4;
-
 /// Values of the other map's rows that should stay in the second-level cache.
 constexpr int kMapCache = 128 * 1024;
 
@@ -33,36 +31,35 @@ class BackwardPass {
         lanes_(kernels_.lanes),
         blocks_(round_up(shape.width, lanes_) / lanes_) {
     start_ = sign_ * s_.column_displacement(0);
-    const int span = (s_.columns - 1) * s_.stride_2 + 2 * lanes_;
-    chunk_ = std::max(
-        lanes_, kCorrelationCache / (kCorrelationRows * lanes_ + span) / lanes_ * lanes_);
+    // Those beyond the bottoms' channels are zero, and only there where both are blocked.
+    channels_ = std::min(self_.channels(), other_.channels());
   }
 
   /// Overwrites the diff of `blob`, as blocks if `blocked`.
   void Run(Blob<Dtype>* blob, bool blocked) const {
     const int num = blob->num();
     const Planes<Dtype> planes = write_planes(*blob, blob->diff().get(), blocked);
-    const std::vector<RowGroup> groups = row_groups(s_.height, s_.stride_2);
+    const std::vector<RowGroup> groups =
+        row_groups(s_.height, s_.stride_2, std::min(kernels_.sum_rows, s_.rows));
     const std::int64_t count = groups.size();
     const std::int64_t products =
-        std::int64_t{kCorrelationRows} * s_.width * s_.displacements() * s_.channels;
-    parallel_ranges(
-        num * count, correlation_grain(products),
-        [&](std::int64_t begin, std::int64_t end) {
-          Local local;
-          const std::int64_t line = std::int64_t{blocks_} * lanes_;
-          const std::int64_t diff = blocks_ * diff_block();
-          const std::int64_t sum = std::int64_t{kCorrelationRows} * lanes_ *
-                                   std::min(self_.channels(), other_.channels());
-          Dtype* memory = correlation_thread_memory<Dtype>(line + diff + sum);
-          local.line = memory;
-          local.diff = memory + line;
-          local.sum = local.diff + diff;
-          for (std::int64_t i = begin; i < end; ++i) {
-            RunGroup(static_cast<int>(i / count), groups[i % count], local, planes);
-          }
-          kernels_.finish_stream();
-        });
+        std::int64_t{kernels_.sum_rows} * s_.width * s_.displacements() * s_.channels;
+    parallel_ranges(num * count, correlation_grain(products),
+                    [&](std::int64_t begin, std::int64_t end) {
+                      Local local;
+                      const std::int64_t line = std::int64_t{blocks_} * lanes_;
+                      const std::int64_t diff = blocks_ * diff_block();
+                      const std::int64_t sum = std::int64_t{channels_} * diff_lane();
+                      Dtype* memory = correlation_thread_memory<Dtype>(line + diff + sum);
+                      local.line = memory;
+                      local.diff = memory + line;
+                      local.sum = local.diff + diff;
+                      for (std::int64_t i = begin; i < end; ++i) {
+                        RunGroup(static_cast<int>(i / count), groups[i % count], local,
+                                 planes);
+                      }
+                      kernels_.finish_stream();
+                    });
   }
 
  private:
@@ -72,35 +69,27 @@ class BackwardPass {
     Dtype *line, *diff, *sum;
   };
 
-  std::int64_t diff_row() const {
-    return std::int64_t{s_.columns} * kCorrelationRows * lanes_;
-  }
+  /// From one displacement column of the packed diff to the next, and so on.
+  int diff_lane() const { return kernels_.sum_rows * lanes_; }
+  std::int64_t diff_row() const { return std::int64_t{s_.columns} * diff_lane(); }
   std::int64_t diff_block() const {
-    return (s_.rows + kCorrelationRows - 1) * diff_row();
+    return (s_.rows + kernels_.sum_rows - 1) * diff_row();
+  }
+  /// The packed diff's row for a row of the group and a displacement row: the second
+  /// bottom meets the last displacement first.
+  std::int64_t diff_at(int member, int displacement_row) const {
+    const int row = sign_ > 0 ? displacement_row : s_.rows - 1 - displacement_row;
+    return (member + row) * diff_row() + member * lanes_;
   }
 
   void RunGroup(int n, RowGroup group, const Local& local, Planes<Dtype> to) const {
     for (int k = 0; k < group.count; ++k) {
       PackDiff(n, group.first + k * s_.stride_2, k, local);
     }
-    if (!s_.subtract && s_.rows >= group.count) {
+    if (s_.subtract) {
+      AddSigns(n, group, local, to);
+    } else {
       SumGroup(n, group, local, to);
-      return;
-    }
-    for (int block = 0; block < blocks_; ++block) {
-      // Those beyond the bottoms' channels are zero, and only there where both are
-      // blocked.
-      const int all = std::min(self_.channels(), other_.channels());
-      for (int first = 0; first < all; first += chunk_) {
-        const int channels = std::min(chunk_, all - first);
-        std::fill_n(local.sum, std::int64_t{kCorrelationRows} * channels * lanes_,
-                    Dtype(0));
-        SumTile(n, group, block, first, channels, local);
-        for (int k = 0; k < group.count; ++k) {
-          Write(local.sum + std::int64_t{k} * channels * lanes_, n,
-                group.first + k * s_.stride_2, block, first, channels, to);
-        }
-      }
     }
   }
 
@@ -108,39 +97,38 @@ class BackwardPass {
   // meets the shared row j by displacement row j - member, counted from the last one for
   // the second bottom.
   void SumGroup(int n, RowGroup group, const Local& local, Planes<Dtype> to) const {
-    const int channels = std::min(self_.channels(), other_.channels());
     std::vector<const Dtype*> shared(s_.rows + group.count - 1);
     for (int j = 0; j < static_cast<int>(shared.size()); ++j) {
       const int displacement = s_.row_displacement(sign_ > 0 ? j : s_.rows - 1 - j);
       const int y = group.first + sign_ * displacement;
       shared[j] = other_.inside(y) ? other_.at(n, y, 0, 0) + start_ : nullptr;
     }
-    CorrelationBackwardSum<Dtype> tile;
+    CorrelationSumTile<Dtype> tile;
     tile.rows = group.count;
     tile.displacement_rows = s_.rows;
     tile.d_stride = diff_row();
     tile.s_stride = other_.stride();
     tile.s_step = sign_ * s_.stride_2;
     tile.s = shared.data();
-    tile.before_stride = std::int64_t{channels} * lanes_;
+    tile.before_stride = std::int64_t{channels_} * lanes_;
     const std::int64_t plane = std::int64_t{s_.height} * s_.width;
     const bool stream =
         is_streamed(to.data, plane * to.planes * to.lanes, s_.width, lanes_);
     // As many columns at a time as keep their diff in the first-level cache, and as many
     // channels as keep the other map's rows in the second.
-    const int columns = std::max(1, kDiffCache / (s_.rows * kCorrelationRows * lanes_));
+    const int columns = std::max(1, kDiffCache / (s_.rows * diff_lane()));
     const int most = round_up(kMapCache / (shared.size() * other_.stride()) + 1, lanes_);
-    for (int first_channel = 0; first_channel < channels; first_channel += most) {
-      const int piece = std::min(most, channels - first_channel);
+    for (int first_channel = 0; first_channel < channels_; first_channel += most) {
+      const int piece = std::min(most, channels_ - first_channel);
       for (int block = 0; block < blocks_; ++block) {
         const bool in_place = to.lanes == 1 && (block + 1) * lanes_ <= s_.width;
         for_each_piece(s_.columns, columns, [&](int first, int count) {
           const bool direct = in_place && first + count == s_.columns;
           tile.count = count;
-          tile.d = local.diff + block * diff_block() + first * kCorrelationRows * lanes_;
+          tile.d = local.diff + block * diff_block() + first * diff_lane();
           tile.out_stride = direct ? plane : lanes_;
           tile.stream = direct && stream;
-          for_each_piece(piece, kernels_.columns, [&](int c, int size) {
+          for_each_piece(piece, kernels_.sum_channels, [&](int c, int size) {
             Dtype* const sum = local.sum + c * lanes_;
             tile.channels = size;
             tile.s_offset = (first_channel + c) * std::int64_t{other_.stride()} +
@@ -155,7 +143,7 @@ class BackwardPass {
                             y * s_.width + block * lanes_
                       : sum + k * tile.before_stride;
             }
-            kernels_.backward_sum(tile);
+            kernels_.sum(tile);
           });
         });
         for (int k = 0; k < group.count && !in_place; ++k) {
@@ -166,43 +154,27 @@ class BackwardPass {
     }
   }
 
-  // Row `member` of the group meets a shared row of the other map by its displacement row
-  // shared - sign * member.
-  void SumTile(int n, RowGroup group, int block, int first, int channels,
-               const Local& local) const {
-    CorrelationBackwardTile<Dtype> tile;
+  // The absolute difference's, whose slope depends on both maps: nothing is shared.
+  void AddSigns(int n, RowGroup group, const Local& local, Planes<Dtype> to) const {
+    CorrelationSignTile<Dtype> tile;
     tile.count = s_.columns;
-    tile.subtract = s_.subtract;
-    tile.s_stride = other_.stride();
     tile.s_step = sign_ * s_.stride_2;
-    tile.self_stride = self_.stride();
-    tile.sum_stride = lanes_;
-    const int members = group.count - 1;
-    const int least = sign_ > 0 ? 0 : -members,
-              most = s_.rows + (sign_ > 0 ? members : 0);
-    for (int shared = least; shared < most; ++shared) {
-      const int row = group.first + sign_ * s_.row_displacement(shared);
-      if (!s_.subtract && !other_.inside(row)) continue;
-      const int begin = std::max(0, sign_ > 0 ? shared - s_.rows + 1 : -shared);
-      const int end = std::min(group.count, sign_ > 0 ? shared + 1 : s_.rows - shared);
-      tile.rows = end - begin;
-      if (tile.rows <= 0) continue;
-      for_each_piece(channels, kernels_.columns, [&](int c, int size) {
-        tile.channels = size;
-        tile.d = local.diff + block * diff_block() +
-                 (sign_ > 0 ? shared : s_.rows - 1 - shared) * diff_row() +
-                 begin * lanes_;
-        tile.s = other_.at(n, row, 0, first + c) + block * lanes_ + start_;
-        for (int k = 0; k < tile.rows; ++k) {
-          const int member = begin + k;
-          tile.sum[k] = local.sum + (std::int64_t{member} * channels + c) * lanes_;
-          if (s_.subtract) {
-            tile.self[k] = self_.at(n, group.first + member * s_.stride_2, 0, first + c) +
-                           block * lanes_;
+    for (int block = 0; block < blocks_; ++block) {
+      for (int k = 0; k < group.count; ++k) {
+        const int y = group.first + k * s_.stride_2;
+        std::fill_n(local.sum, std::int64_t{channels_} * lanes_, Dtype(0));
+        for (int row = 0; row < s_.rows; ++row) {
+          tile.d = local.diff + block * diff_block() + diff_at(k, row);
+          for (int c = 0; c < channels_; ++c) {
+            tile.self = self_.at(n, y, 0, c) + block * lanes_;
+            tile.s = other_.at(n, y + sign_ * s_.row_displacement(row), 0, c) +
+                     block * lanes_ + start_;
+            tile.sum = local.sum + std::int64_t{c} * lanes_;
+            kernels_.sign(tile);
           }
         }
-        kernels_.backward(tile);
-      });
+        Write(local.sum, n, y, block, 0, channels_, to);
+      }
     }
   }
 
@@ -214,9 +186,7 @@ class BackwardPass {
     const std::int64_t area = std::int64_t{s_.out_height} * s_.out_width;
     for (int q = 0; q < s_.displacements(); ++q) {
       const int row = q / s_.columns, column = q % s_.columns;
-      Dtype* to = local.diff +
-                  (member + (sign_ > 0 ? row : s_.rows - 1 - row)) * diff_row() +
-                  (column * kCorrelationRows + member) * lanes_;
+      Dtype* to = local.diff + diff_at(member, row) + column * diff_lane();
       const int dy = sign_ < 0 ? s_.displacement_y(q) : 0;
       const int dx = sign_ < 0 ? s_.displacement_x(q) : 0;
       const int first = s_.first_output(y - dy, s_.origin_y);
@@ -286,8 +256,8 @@ class BackwardPass {
   const Dtype* top_diff_;
   const CorrelationKernels<Dtype>& kernels_;
   int lanes_, blocks_;
-  int start_;  // where displacement column 0 begins
-  int chunk_;  // channels of a tile
+  int start_;  ///< where displacement column 0 begins
+  int channels_;
 };
 
 }  // namespace

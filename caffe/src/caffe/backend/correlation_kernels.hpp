@@ -9,8 +9,11 @@
 
 namespace caffe {
 
-constexpr int kCorrelationRows = 4;     // image rows that share a row of the other image
-constexpr int kCorrelationColumns = 6;  // displacements, or channels, side by side
+// Rows of an image that share a row of the other one, and displacements side by side:
+// forward, and the most of backward.
+constexpr int kCorrelationRows = 4;
+constexpr int kCorrelationColumns = 6;
+constexpr int kMostSumRows = 6;
 
 /// out[k][i out_stride + x] = before[k before_stride + i lanes + x] + scale sum_c
 /// f(a[c kRows lanes + k lanes + x], b[i][c b_stride + x]) for k < rows, i < columns, x <
@@ -27,17 +30,14 @@ struct CorrelationForwardTile {
   Dtype* out[kCorrelationRows];
 };
 
-/// sum[k][c sum_stride + x] += sum_i d[i kRows lanes + k lanes + x] g(s[c s_stride + i
-/// s_step + x]) for k < rows, c < channels, x < lanes, i < count;
-/// g(v) is v, or the slope of the absolute difference,
-/// sign(self[k][c self_stride + x] - v).
+/// The diff of the absolute difference: sum[x] += sum_i d[i kRows lanes + x] sign(self[x]
+/// - s[i s_step + x]) for i < count, x < lanes, where kRows is the table's sum_rows.
 template <typename Dtype>
-struct CorrelationBackwardTile {
-  int rows, channels, count;
-  bool subtract;
-  std::int64_t s_stride, s_step, self_stride, sum_stride;
-  const Dtype *d, *self[kCorrelationRows], *s;
-  Dtype* sum[kCorrelationRows];
+struct CorrelationSignTile {
+  int count;
+  std::int64_t s_step;
+  const Dtype *d, *self, *s;
+  Dtype* sum;
 };
 
 /// All displacement rows of a tile at once: out[k][c out_stride + x] = before[k
@@ -45,23 +45,24 @@ struct CorrelationBackwardTile {
 /// x] s[r + k][s_offset + c s_stride + i s_step + x] for k < rows, c < channels, r <
 /// displacement_rows (at least `rows`), i < count; a null s counts as 0.
 template <typename Dtype>
-struct CorrelationBackwardSum {
+struct CorrelationSumTile {
   int rows, channels, displacement_rows, count;
   bool stream;  ///< as in CorrelationForwardTile
   std::int64_t d_stride, s_stride, s_step, s_offset, before_stride, out_stride;
   const Dtype* d;
   const Dtype* const* s;
   const Dtype* before;  ///< null: zeros
-  Dtype* out[kCorrelationRows];
+  Dtype* out[kMostSumRows];
 };
 
 template <typename Dtype>
 struct CorrelationKernels {
-  int lanes;    ///< positions x of a tile
-  int columns;  ///< most columns, or channels, of a tile
+  int lanes;                   ///< positions x of a tile
+  int columns;                 ///< most displacements of a forward tile
+  int sum_rows, sum_channels;  ///< most rows and channels of a sum
   void (*forward)(const CorrelationForwardTile<Dtype>&);
-  void (*backward)(const CorrelationBackwardTile<Dtype>&);
-  void (*backward_sum)(const CorrelationBackwardSum<Dtype>&);
+  void (*sum)(const CorrelationSumTile<Dtype>&);
+  void (*sign)(const CorrelationSignTile<Dtype>&);
   /// Vector i of `count` goes from `from` + i from_stride to `to` + i to_stride; the
   /// former need not be aligned.
   void (*spread)(const Dtype* from, std::int64_t from_stride, int count, Dtype* to,

@@ -172,13 +172,13 @@ struct RowGroup {
   int first, count;
 };
 
-inline std::vector<RowGroup> row_groups(int rows, int step) {
+/// Of at most `most` rows each.
+inline std::vector<RowGroup> row_groups(int rows, int step, int most) {
   std::vector<RowGroup> groups;
   for (int residue = 0; residue < std::min(step, rows); ++residue) {
     const int members = (rows - residue + step - 1) / step;
-    for (int begin = 0; begin < members; begin += kCorrelationRows) {
-      groups.push_back(
-          {residue + begin * step, std::min(kCorrelationRows, members - begin)});
+    for (int begin = 0; begin < members; begin += most) {
+      groups.push_back({residue + begin * step, std::min(most, members - begin)});
     }
   }
   return groups;

@@ -97,55 +97,13 @@ struct CorrelationTiles : LaneVectors<Dtype, kBytes> {
     }
   }
 
-  template <int kRows, int kChannels, bool kSubtract>
-  static CAFFE_ALWAYS_INLINE void Backward(const CorrelationBackwardTile<Dtype>& t) {
-    Vec sum[kRows][kChannels], self[kRows][kChannels];
-    const Dtype *d = t.d, *s[kChannels];
-#pragma GCC unroll 8
-    for (int k = 0; k < kRows; ++k) {
-#pragma GCC unroll 8
-      for (int c = 0; c < kChannels; ++c) {
-        Load(t.sum[k] + c * t.sum_stride, &sum[k][c]);
-        if (kSubtract) Load(t.self[k] + c * t.self_stride, &self[k][c]);
-      }
-    }
-#pragma GCC unroll 8
-    for (int c = 0; c < kChannels; ++c) s[c] = t.s + c * t.s_stride;
-    std::int64_t s_at = 0;
-    for (int i = 0; i < t.count; ++i, d += kCorrelationRows * kLanes, s_at += t.s_step) {
-      Vec diff[kRows];
-#pragma GCC unroll 8
-      for (int k = 0; k < kRows; ++k) LoadOnce(d + k * kLanes, &diff[k]);
-#pragma GCC unroll 8
-      for (int c = 0; c < kChannels; ++c) {
-        Vec value;
-        LoadOnce(s[c] + s_at, &value);
-#pragma GCC unroll 8
-        for (int k = 0; k < kRows; ++k) {
-          if (kSubtract) {
-            const Vec zero = {};
-            sum[k][c] += self[k][c] > value ? diff[k] : zero;
-            sum[k][c] -= self[k][c] < value ? diff[k] : zero;
-          } else {
-            sum[k][c] += diff[k] * value;
-          }
-        }
-      }
-    }
-#pragma GCC unroll 8
-    for (int k = 0; k < kRows; ++k) {
-#pragma GCC unroll 8
-      for (int c = 0; c < kChannels; ++c) Store(sum[k][c], t.sum[k] + c * t.sum_stride);
-    }
-  }
-
   // One row of the other map, that rows kBegin .. kEnd - 1 meet by displacement rows
   // shared - k.
-  template <int kRows, int kChannels, int kBegin, int kEnd>
-  static CAFFE_ALWAYS_INLINE void AddShared(const CorrelationBackwardSum<Dtype>& t,
+  template <int kSumRows, int kRows, int kChannels, int kBegin, int kEnd>
+  static CAFFE_ALWAYS_INLINE void AddShared(const CorrelationSumTile<Dtype>& t,
                                             int shared, Vec (&sum)[kRows][kChannels]) {
     if (t.s[shared] == nullptr) return;
-    constexpr int kStep = kCorrelationRows * kLanes;
+    constexpr int kStep = kSumRows * kLanes;
     const Dtype* d = t.d + shared * t.d_stride;
     const Dtype* const end = d + std::int64_t{t.count} * kStep;
     const Dtype* s[kChannels];
@@ -170,11 +128,29 @@ struct CorrelationTiles : LaneVectors<Dtype, kBytes> {
       }
     }
   }
+  // Shared rows that the last rows of the tile do not reach yet, from `kShared`.
+  template <int kSumRows, int kShared, int kRows, int kChannels>
+  static CAFFE_ALWAYS_INLINE void AddFirst(const CorrelationSumTile<Dtype>& t,
+                                           Vec (&sum)[kRows][kChannels]) {
+    if constexpr (kShared + 1 < kRows) {
+      AddShared<kSumRows, kRows, kChannels, 0, kShared + 1>(t, kShared, sum);
+      AddFirst<kSumRows, kShared + 1>(t, sum);
+    }
+  }
+  // Those that the first kBegin rows have passed, and the later ones.
+  template <int kSumRows, int kBegin, int kRows, int kChannels>
+  static CAFFE_ALWAYS_INLINE void AddLast(const CorrelationSumTile<Dtype>& t,
+                                          Vec (&sum)[kRows][kChannels]) {
+    if constexpr (kBegin < kRows) {
+      AddShared<kSumRows, kRows, kChannels, kBegin, kRows>(
+          t, t.displacement_rows + kBegin - 1, sum);
+      AddLast<kSumRows, kBegin + 1>(t, sum);
+    }
+  }
 
-  // The sums stay in registers: first the shared rows that some rows do not reach yet,
-  // then those that all meet, then those that some have passed.
-  template <int kRows, int kChannels>
-  static CAFFE_ALWAYS_INLINE void Sum(const CorrelationBackwardSum<Dtype>& t) {
+  // The sums stay in registers.
+  template <int kSumRows, int kRows, int kChannels>
+  static CAFFE_ALWAYS_INLINE void Sum(const CorrelationSumTile<Dtype>& t) {
     Vec sum[kRows][kChannels];
 #pragma GCC unroll 8
     for (int k = 0; k < kRows; ++k) {
@@ -186,18 +162,11 @@ struct CorrelationTiles : LaneVectors<Dtype, kBytes> {
         }
       }
     }
-    if (kRows > 1) AddShared<kRows, kChannels, 0, 1>(t, 0, sum);
-    if (kRows > 2) AddShared < kRows, kChannels, 0, kRows<2 ? 1 : 2>(t, 1, sum);
-    if (kRows > 3) AddShared < kRows, kChannels, 0, kRows<3 ? 1 : 3>(t, 2, sum);
-    const int last = t.displacement_rows;
-    for (int shared = kRows - 1; shared < last; ++shared) {
-      AddShared<kRows, kChannels, 0, kRows>(t, shared, sum);
+    AddFirst<kSumRows, 0>(t, sum);
+    for (int shared = kRows - 1; shared < t.displacement_rows; ++shared) {
+      AddShared<kSumRows, kRows, kChannels, 0, kRows>(t, shared, sum);
     }
-    if (kRows > 1) AddShared < kRows, kChannels, kRows<2 ? 0 : 1, kRows>(t, last, sum);
-    if (kRows > 2)
-      AddShared < kRows, kChannels, kRows<3 ? 0 : 2, kRows>(t, last + 1, sum);
-    if (kRows > 3)
-      AddShared < kRows, kChannels, kRows<4 ? 0 : 3, kRows>(t, last + 2, sum);
+    AddLast<kSumRows, 1>(t, sum);
 #pragma GCC unroll 8
     for (int k = 0; k < kRows; ++k) {
 #pragma GCC unroll 8
@@ -206,126 +175,72 @@ struct CorrelationTiles : LaneVectors<Dtype, kBytes> {
       }
     }
   }
-  template <int kRows, int kMost>
-  static CAFFE_ALWAYS_INLINE void SumRowsOf(const CorrelationBackwardSum<Dtype>& t) {
-    switch (t.channels) {
-      case 1:
-        return Sum<kRows, 1>(t);
-      case 2:
-        return Sum<kRows, 2>(t);
-      case 3:
-        return Sum < kRows, kMost < 3 ? kMost : 3 > (t);
-      case 4:
-        return Sum < kRows, kMost < 4 ? kMost : 4 > (t);
-      case 5:
-        return Sum < kRows, kMost < 5 ? kMost : 5 > (t);
-      case 6:
-        return Sum < kRows, kMost < 6 ? kMost : 6 > (t);
+  template <int kSumRows, int kRows, int kChannels>
+  static CAFFE_ALWAYS_INLINE void SumChannels(const CorrelationSumTile<Dtype>& t) {
+    if constexpr (kChannels > 1) {
+      if (t.channels < kChannels) return SumChannels<kSumRows, kRows, kChannels - 1>(t);
     }
+    Sum<kSumRows, kRows, kChannels>(t);
   }
-  template <int kMost>
-  static void SumTile(const CorrelationBackwardSum<Dtype>& t) {
-    switch (t.rows) {
-      case 1:
-        return SumRowsOf<1, kMost>(t);
-      case 2:
-        return SumRowsOf<2, kMost>(t);
-      case 3:
-        return SumRowsOf<3, kMost>(t);
-      case 4:
-        return SumRowsOf<4, kMost>(t);
+  template <int kSumRows, int kRows, int kChannels>
+  static CAFFE_ALWAYS_INLINE void PickSum(const CorrelationSumTile<Dtype>& t) {
+    if constexpr (kRows > 1) {
+      if (t.rows < kRows) return PickSum<kSumRows, kRows - 1, kChannels>(t);
     }
+    SumChannels<kSumRows, kRows, kChannels>(t);
+  }
+  template <int kSumRows, int kChannels>
+  static void SumTile(const CorrelationSumTile<Dtype>& t) {
+    PickSum<kSumRows, kSumRows, kChannels>(t);
+  }
+
+  template <int kSumRows>
+  static void SignTile(const CorrelationSignTile<Dtype>& t) {
+    Vec sum, self;
+    const Vec zero = {};
+    Load(t.sum, &sum);
+    Load(t.self, &self);
+    const Dtype *d = t.d, *s = t.s;
+    for (int i = 0; i < t.count; ++i, d += kSumRows * kLanes, s += t.s_step) {
+      Vec diff, value;
+      Load(d, &diff);
+      Load(s, &value);
+      sum += self > value ? diff : zero;
+      sum -= self < value ? diff : zero;
+    }
+    Store(sum, t.sum);
   }
 
   // Picks the body for a tile's rows and columns; absolute differences take one column at
   // a time.
-  template <int kRows, int kMost>
-  static CAFFE_ALWAYS_INLINE void ForwardRows(const CorrelationForwardTile<Dtype>& t) {
-    switch (t.columns) {
-      case 1:
-        return Forward<kRows, 1, false>(t);
-      case 2:
-        return Forward<kRows, 2, false>(t);
-      case 3:
-        return Forward < kRows, kMost < 3 ? kMost : 3, false > (t);
-      case 4:
-        return Forward < kRows, kMost < 4 ? kMost : 4, false > (t);
-      case 5:
-        return Forward < kRows, kMost < 5 ? kMost : 5, false > (t);
-      case 6:
-        return Forward < kRows, kMost < 6 ? kMost : 6, false > (t);
+  template <int kRows, int kColumns>
+  static CAFFE_ALWAYS_INLINE void ForwardColumns(const CorrelationForwardTile<Dtype>& t) {
+    if constexpr (kColumns > 1) {
+      if (t.columns < kColumns) return ForwardColumns<kRows, kColumns - 1>(t);
     }
+    Forward<kRows, kColumns, false>(t);
   }
-  template <int kMost>
+  template <int kRows, int kColumns>
+  static CAFFE_ALWAYS_INLINE void PickForward(const CorrelationForwardTile<Dtype>& t) {
+    if constexpr (kRows > 1) {
+      if (t.rows < kRows) return PickForward<kRows - 1, kColumns>(t);
+    }
+    ForwardColumns<kRows, kColumns>(t);
+  }
+  template <int kColumns>
   static void ForwardTile(const CorrelationForwardTile<Dtype>& t) {
-    if (t.subtract) {
-      CorrelationForwardTile<Dtype> one = t;
-      for (int k = 0; k < t.rows; ++k) {
-        for (int i = 0; i < t.columns; ++i) {
-          one.a = t.a + k * kLanes;
-          one.b[0] = t.b[i];
-          if (t.before != nullptr) {
-            one.before = t.before + k * t.before_stride + i * kLanes;
-          }
-          one.out[0] = t.out[k] + i * t.out_stride;
-          Forward<1, 1, true>(one);
+    if (!t.subtract) return PickForward<kCorrelationRows, kColumns>(t);
+    CorrelationForwardTile<Dtype> one = t;
+    for (int k = 0; k < t.rows; ++k) {
+      for (int i = 0; i < t.columns; ++i) {
+        one.a = t.a + k * kLanes;
+        one.b[0] = t.b[i];
+        if (t.before != nullptr) {
+          one.before = t.before + k * t.before_stride + i * kLanes;
         }
+        one.out[0] = t.out[k] + i * t.out_stride;
+        Forward<1, 1, true>(one);
       }
-      return;
-    }
-    switch (t.rows) {
-      case 1:
-        return ForwardRows<1, kMost>(t);
-      case 2:
-        return ForwardRows<2, kMost>(t);
-      case 3:
-        return ForwardRows<3, kMost>(t);
-      case 4:
-        return ForwardRows<4, kMost>(t);
-    }
-  }
-
-  template <int kRows, int kMost>
-  static CAFFE_ALWAYS_INLINE void BackwardRows(const CorrelationBackwardTile<Dtype>& t) {
-    switch (t.channels) {
-      case 1:
-        return Backward<kRows, 1, false>(t);
-      case 2:
-        return Backward<kRows, 2, false>(t);
-      case 3:
-        return Backward < kRows, kMost < 3 ? kMost : 3, false > (t);
-      case 4:
-        return Backward < kRows, kMost < 4 ? kMost : 4, false > (t);
-      case 5:
-        return Backward < kRows, kMost < 5 ? kMost : 5, false > (t);
-      case 6:
-        return Backward < kRows, kMost < 6 ? kMost : 6, false > (t);
-    }
-  }
-  template <int kMost>
-  static void BackwardTile(const CorrelationBackwardTile<Dtype>& t) {
-    if (t.subtract) {
-      CorrelationBackwardTile<Dtype> one = t;
-      for (int k = 0; k < t.rows; ++k) {
-        for (int c = 0; c < t.channels; ++c) {
-          one.d = t.d + k * kLanes;
-          one.self[0] = t.self[k] + c * t.self_stride;
-          one.s = t.s + c * t.s_stride;
-          one.sum[0] = t.sum[k] + c * t.sum_stride;
-          Backward<1, 1, true>(one);
-        }
-      }
-      return;
-    }
-    switch (t.rows) {
-      case 1:
-        return BackwardRows<1, kMost>(t);
-      case 2:
-        return BackwardRows<2, kMost>(t);
-      case 3:
-        return BackwardRows<3, kMost>(t);
-      case 4:
-        return BackwardRows<4, kMost>(t);
     }
   }
 
@@ -363,13 +278,18 @@ struct CorrelationTiles : LaneVectors<Dtype, kBytes> {
     }
   }
 
-  template <int kMost>
+  /// The most columns of a forward tile, rows and channels of a sum: their products and
+  /// operands should fit the registers.
+  template <int kColumns, int kSumRows, int kSumChannels>
   static CorrelationKernels<Dtype> Table() {
+    static_assert(kColumns <= kCorrelationColumns && kSumRows <= kMostSumRows);
     return {kLanes,
-            kMost,
-            &ForwardTile<kMost>,
-            &BackwardTile<kMost>,
-            &SumTile<kMost>,
+            kColumns,
+            kSumRows,
+            kSumChannels,
+            &ForwardTile<kColumns>,
+            &SumTile<kSumRows, kSumChannels>,
+            &SignTile<kSumRows>,
             &Spread,
             &SpreadScaled,
             &Transpose,
