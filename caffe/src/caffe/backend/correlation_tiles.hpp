@@ -106,14 +106,15 @@ struct CorrelationTiles : LaneVectors<Dtype, kBytes> {
     constexpr int kStep = kSumRows * kLanes;
     const Dtype* d = t.d + shared * t.d_stride;
     const Dtype* const end = d + std::int64_t{t.count} * kStep;
+    const std::int64_t ahead =
+        t.s_step > 0 ? (t.count - 1) * t.s_step + kLanes - 1 : kLanes - 1;
     const Dtype* s[kChannels];
 #pragma GCC unroll 8
     for (int c = 0; c < kChannels; ++c) {
       s[c] = t.s[shared] + t.s_offset + c * t.s_stride;
-      // What the next tile, of the channels behind these, reads.
-      const Dtype* const next = s[c] + kChannels * t.s_stride;
-      __builtin_prefetch(next);
-      __builtin_prefetch(next + (t.count - 1) * t.s_step + (kLanes - 1));
+      // What the next tile, of the channels behind these, reads last; the rest is at hand
+      // from the positions before.
+      __builtin_prefetch(s[c] + kChannels * t.s_stride + ahead);
     }
     for (std::int64_t s_at = 0; d != end; d += kStep, s_at += t.s_step) {
       Vec diff[kRows];
