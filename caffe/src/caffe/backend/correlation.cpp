@@ -10,6 +10,7 @@
 
 #include <numeric>
 
+#include "caffe/util/instruction_set.hpp"
 #include "correlation_pack.hpp"
 
 namespace caffe {
@@ -18,13 +19,13 @@ template <typename Dtype>
 const CorrelationKernels<Dtype>& correlation_kernels() {
   static const CorrelationKernels<Dtype> table = [] {
 #if defined(__x86_64__)
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq")) {
-      return correlation_kernels_avx512<Dtype>();
-    }
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-      return correlation_kernels_avx2<Dtype>();
+    switch (instruction_set()) {
+      case InstructionSet::kAvx512:
+        return correlation_kernels_avx512<Dtype>();
+      case InstructionSet::kAvx2:
+        return correlation_kernels_avx2<Dtype>();
+      case InstructionSet::kPlain:
+        break;
     }
 #endif
     return correlation_kernels_base<Dtype>();

@@ -9,6 +9,7 @@
 #include <algorithm>
 
 #include "caffe/backend/scratch.hpp"
+#include "caffe/util/instruction_set.hpp"
 #include "caffe/util/parallel_for.hpp"
 #include "warp_samples.hpp"
 
@@ -20,13 +21,13 @@ template <typename Dtype>
 const WarpKernels<Dtype>& warp_kernels() {
   static const WarpKernels<Dtype> table = [] {
 #if defined(__x86_64__)
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq")) {
-      return warp_kernels_avx512<Dtype>();
-    }
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-      return warp_kernels_avx2<Dtype>();
+    switch (instruction_set()) {
+      case InstructionSet::kAvx512:
+        return warp_kernels_avx512<Dtype>();
+      case InstructionSet::kAvx2:
+        return warp_kernels_avx2<Dtype>();
+      case InstructionSet::kPlain:
+        break;
     }
 #endif
     return warp_kernels_base<Dtype>();

@@ -2,33 +2,24 @@
 #include "caffe/util/blocked_layout.hpp"
 
 #include <algorithm>
-#include <cstdlib>
-#include <string>
 
+#include "caffe/util/instruction_set.hpp"
 #include "caffe/util/parallel_for.hpp"
 
 namespace caffe {
 
 int native_channel_block() {
 #ifdef USE_ONEDNN
-  static const int block = [] {
-    // The instruction set that oneDNN is limited to (used to test the other paths).
-    const char* limit = std::getenv("ONEDNN_MAX_CPU_ISA");
-    if (limit == nullptr) limit = std::getenv("DNNL_MAX_CPU_ISA");
-    const std::string isa = limit != nullptr ? limit : "ALL";
-    __builtin_cpu_init();
-    if (isa == "SSE41" || isa == "AVX") return 0;
-    if (isa == "AVX2" || isa == "AVX2_VNNI")
-      return __builtin_cpu_supports("avx2") ? 8 : 0;
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw"))
+  switch (instruction_set()) {
+    case InstructionSet::kAvx512:
       return 16;
-    if (__builtin_cpu_supports("avx2")) return 8;
-    return 0;
-  }();
-  return block;
-#else
-  return 0;
+    case InstructionSet::kAvx2:
+      return 8;
+    case InstructionSet::kPlain:
+      break;
+  }
 #endif
+  return 0;
 }
 
 namespace {
