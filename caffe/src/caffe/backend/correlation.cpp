@@ -172,67 +172,64 @@ class ForwardPass {
 
   // Row `member` of the group takes part at displacement row shared - member * shift_.
   void RunPass(const Tile& t, int j, int i, const Pass& pass, const Local& local) const {
+    const std::int64_t plane = std::int64_t{s_.out_height} * s_.out_width;
     CorrelationForwardTile<Dtype> tile;
     tile.channels = pass.channels;
     tile.valid = pass.is_last ? std::min(lanes_, s_.out_width - t.x) : lanes_;
     tile.subtract = s_.subtract;
     tile.stream = stream_ && pass.is_last;
-    tile.b_stride = b_.stride();
-    tile.out_stride = pass.is_last ? std::int64_t{s_.out_height} * s_.out_width : lanes_;
-    // From a row's sums to the next one's, which is a displacement row behind.
-    tile.before_stride =
-        (std::int64_t{s_.displacements()} - shift_ * s_.columns) * lanes_;
+    tile.b_channel = b_.stride();
+    // From a row to the next one of the group, which is some displacement rows behind.
+    tile.before_row = (std::int64_t{s_.displacements()} - shift_ * s_.columns) * lanes_;
+    tile.out_row = pass.is_last ? step_ * s_.out_width - shift_ * s_.columns * plane
+                                : tile.before_row;
+    tile.out_column = pass.is_last ? plane : lanes_;
     tile.scale = static_cast<Dtype>(s_.scale());
-    for (int shared = 0; shared < s_.rows + (t.group.count - 1) * shift_; ++shared) {
-      const int begin = std::max(0, (shared - s_.rows + shift_) / shift_);
-      const int end = std::min(t.group.count, shared / shift_ + 1);
+    const int shared_rows = s_.rows + (t.group.count - 1) * shift_;
+    int begin = 0;  // the first row of the group that has not passed
+    for (int shared = 0; shared < shared_rows; ++shared) {
+      while (shared - begin * shift_ >= s_.rows) ++begin;
+      int end = begin;
+      while (end < t.group.count && end * shift_ <= shared) ++end;
       tile.rows = end - begin;
-      if (tile.rows <= 0) continue;
-      Dtype *out[kCorrelationRows], *sums[kCorrelationRows];
-      for (int k = 0; k < tile.rows; ++k) {
-        const int q = (shared - (begin + k) * shift_) * s_.columns;
-        const int y = t.group.first + (begin + k) * step_;
-        sums[k] =
-            local.sums + (std::int64_t{begin + k} * s_.displacements() + q) * lanes_;
-        out[k] =
-            pass.is_last
-                ? out_ +
-                      ((std::int64_t{t.n} * s_.displacements() + q) * s_.out_height + y) *
-                          s_.out_width +
-                      t.x
-                : sums[k];
-      }
+      if (tile.rows == 0) continue;
+      const int q = (shared - begin * shift_) * s_.columns;
+      Dtype* const sums =
+          local.sums + (std::int64_t{begin} * s_.displacements() + q) * lanes_;
+      Dtype* const out =
+          pass.is_last ? out_ + (std::int64_t{t.n} * s_.displacements() + q) * plane +
+                             (t.group.first + begin * step_) * s_.out_width + t.x
+                       : sums;
+      const Dtype* const before = pass.is_first ? nullptr : sums;
       const int b_y = window_y(t, 0) + j + s_.row_displacement(shared);
       if (!s_.subtract && !b_.inside(b_y)) {
-        AddNothing(tile, pass, sums, out);
+        AddNothing(tile, before, out);
         continue;
       }
       tile.a = local.panel + std::int64_t{pass.first} * panel_row() + begin * lanes_;
-      const Dtype* b = b_.at(t.n, b_y, 0, pass.first) + t.x;
+      const Dtype* const b = b_.at(t.n, b_y, 0, pass.first) + t.x;
       for (const ColumnPiece& piece : column_pieces_) {
         tile.columns = piece.count;
         const std::int64_t* columns = &b_columns_[i * s_.columns + piece.first];
         for (int c = 0; c < piece.count; ++c) tile.b[c] = b + columns[c];
-        tile.before = pass.is_first ? nullptr : sums[0] + piece.first * lanes_;
-        for (int k = 0; k < tile.rows; ++k) {
-          tile.out[k] = out[k] + piece.first * tile.out_stride;
-        }
+        tile.before = before == nullptr ? nullptr : before + piece.first * lanes_;
+        tile.out = out + piece.first * tile.out_column;
         kernels_.forward(tile);
       }
     }
   }
 
   /// A pass in which the second map's row lies outside.
-  void AddNothing(const CorrelationForwardTile<Dtype>& tile, const Pass& pass,
-                  Dtype* const* sums, Dtype* const* out) const {
-    if (!pass.is_first && !pass.is_last) return;
+  void AddNothing(const CorrelationForwardTile<Dtype>& tile, const Dtype* before,
+                  Dtype* out) const {
+    if (before == out) return;
     for (int k = 0; k < tile.rows; ++k) {
       for (int i = 0; i < s_.columns; ++i) {
-        Dtype* to = out[k] + i * tile.out_stride;
-        if (pass.is_first) {
+        Dtype* const to = out + k * tile.out_row + i * tile.out_column;
+        if (before == nullptr) {
           std::fill_n(to, tile.valid, Dtype(0));
         } else {
-          std::copy_n(sums[k] + i * lanes_, tile.valid, to);
+          std::copy_n(before + k * tile.before_row + i * lanes_, tile.valid, to);
         }
       }
     }

@@ -106,11 +106,11 @@ class BackwardPass {
     CorrelationSumTile<Dtype> tile;
     tile.rows = group.count;
     tile.displacement_rows = s_.rows;
-    tile.d_stride = diff_row();
-    tile.s_stride = other_.stride();
+    tile.d_row = diff_row();
+    tile.s_channel = other_.stride();
     tile.s_step = sign_ * s_.stride_2;
     tile.s = shared.data();
-    tile.before_stride = std::int64_t{channels_} * lanes_;
+    tile.before_row = std::int64_t{channels_} * lanes_;
     const std::int64_t plane = std::int64_t{s_.height} * s_.width;
     const bool stream =
         is_streamed(to.data, plane * to.planes * to.lanes, s_.width, lanes_);
@@ -126,7 +126,8 @@ class BackwardPass {
           const bool direct = in_place && first + count == s_.columns;
           tile.count = count;
           tile.d = local.diff + block * diff_block() + first * diff_lane();
-          tile.out_stride = direct ? plane : lanes_;
+          tile.out_channel = direct ? plane : lanes_;
+          tile.out_row = direct ? std::int64_t{s_.stride_2} * s_.width : tile.before_row;
           tile.stream = direct && stream;
           for_each_piece(piece, kernels_.sum_channels, [&](int c, int size) {
             Dtype* const sum = local.sum + c * lanes_;
@@ -134,21 +135,17 @@ class BackwardPass {
             tile.s_offset = (first_channel + c) * std::int64_t{other_.stride()} +
                             std::int64_t{block} * lanes_ + first * tile.s_step;
             tile.before = first == 0 ? nullptr : sum;
-            for (int k = 0; k < group.count; ++k) {
-              const std::int64_t y = group.first + k * s_.stride_2;
-              tile.out[k] =
-                  direct
-                      ? to.data +
-                            (std::int64_t{n} * s_.channels + first_channel + c) * plane +
-                            y * s_.width + block * lanes_
-                      : sum + k * tile.before_stride;
-            }
+            tile.out =
+                direct ? to.data +
+                             (std::int64_t{n} * s_.channels + first_channel + c) * plane +
+                             std::int64_t{group.first} * s_.width + block * lanes_
+                       : sum;
             kernels_.sum(tile);
           });
         });
         for (int k = 0; k < group.count && !in_place; ++k) {
-          Write(local.sum + k * tile.before_stride, n, group.first + k * s_.stride_2,
-                block, first_channel, piece, to);
+          Write(local.sum + k * tile.before_row, n, group.first + k * s_.stride_2, block,
+                first_channel, piece, to);
         }
       }
     }

@@ -9,25 +9,24 @@
 
 namespace caffe {
 
-// Rows of an image that share a row of the other one, and displacements side by side:
-// forward, and the most of backward.
+// Forward: rows of an image that share a row of the other one, and the most
+// displacements side by side.
 constexpr int kCorrelationRows = 4;
 constexpr int kCorrelationColumns = 6;
-constexpr int kMostSumRows = 6;
 
-/// out[k][i out_stride + x] = before[k before_stride + i lanes + x] + scale sum_c
-/// f(a[c kRows lanes + k lanes + x], b[i][c b_stride + x]) for k < rows, i < columns, x <
-/// valid, c < channels, where kRows is kCorrelationRows; f is the product or |a - b|.
+/// out[k out_row + i out_column + x] = before[k before_row + i lanes + x] + scale sum_c
+/// f(a[c kRows lanes + k lanes + x], b[i][c b_channel + x]) for k < rows, i < columns, x
+/// < valid, c < channels, where kRows is kCorrelationRows; f is the product or |a - b|.
 template <typename Dtype>
 struct CorrelationForwardTile {
   int rows, columns, channels, valid;
   bool subtract;
   bool stream;  ///< past the caches: `out` is aligned, `valid` all; then finish_stream()
-  std::int64_t b_stride, before_stride, out_stride;
+  std::int64_t b_channel, before_row, out_row, out_column;
   Dtype scale;
   const Dtype *a, *b[kCorrelationColumns];
   const Dtype* before;  ///< null: zeros
-  Dtype* out[kCorrelationRows];
+  Dtype* out;
 };
 
 /// The diff of the absolute difference: sum[x] += sum_i d[i kRows lanes + x] sign(self[x]
@@ -40,19 +39,19 @@ struct CorrelationSignTile {
   Dtype* sum;
 };
 
-/// All displacement rows of a tile at once: out[k][c out_stride + x] = before[k
-/// before_stride + c lanes + x] + sum_r,i d[(r + k) d_stride + i kRows lanes + k lanes +
-/// x] s[r + k][s_offset + c s_stride + i s_step + x] for k < rows, c < channels, r <
+/// All displacement rows of a tile at once: out[k out_row + c out_channel + x] = before[k
+/// before_row + c lanes + x] + sum_r,i d[(r + k) d_row + i kRows lanes + k lanes + x] s[r
+/// + k][s_offset + c s_channel + i s_step + x] for k < rows, c < channels, r <
 /// displacement_rows (at least `rows`), i < count; a null s counts as 0.
 template <typename Dtype>
 struct CorrelationSumTile {
   int rows, channels, displacement_rows, count;
   bool stream;  ///< as in CorrelationForwardTile
-  std::int64_t d_stride, s_stride, s_step, s_offset, before_stride, out_stride;
+  std::int64_t d_row, s_channel, s_step, s_offset, before_row, out_row, out_channel;
   const Dtype* d;
   const Dtype* const* s;
   const Dtype* before;  ///< null: zeros
-  Dtype* out[kMostSumRows];
+  Dtype* out;
 };
 
 template <typename Dtype>

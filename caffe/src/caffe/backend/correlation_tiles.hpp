@@ -35,10 +35,11 @@ struct CorrelationTiles : LaneVectors<Dtype, kBytes> {
 #pragma GCC unroll 8
     for (int i = 0; i < kColumns; ++i) b[i] = t.b[i];
     std::int64_t at = 0;
-    const Dtype* const first_next = t.b[0] + kAhead * t.b_stride;
-    const Dtype* const last_next = t.b[kColumns - 1] + kAhead * t.b_stride + (kLanes - 1);
+    const Dtype* const first_next = t.b[0] + kAhead * t.b_channel;
+    const Dtype* const last_next =
+        t.b[kColumns - 1] + kAhead * t.b_channel + (kLanes - 1);
     for (int c = 0; c < t.channels;
-         ++c, a += kCorrelationRows * kLanes, at += t.b_stride) {
+         ++c, a += kCorrelationRows * kLanes, at += t.b_channel) {
       __builtin_prefetch(first_next + at);
       __builtin_prefetch(last_next + at);
       Vec left[kRows];
@@ -64,7 +65,7 @@ struct CorrelationTiles : LaneVectors<Dtype, kBytes> {
       for (int k = 0; k < kRows; ++k) {
 #pragma GCC unroll 8
         for (int i = 0; i < kColumns; ++i) {
-          Base::Stream(sum[k][i] * t.scale, t.out[k] + i * t.out_stride);
+          Base::Stream(sum[k][i] * t.scale, t.out + k * t.out_row + i * t.out_column);
         }
       }
       return;
@@ -76,10 +77,10 @@ struct CorrelationTiles : LaneVectors<Dtype, kBytes> {
         Vec value = sum[k][i] * t.scale;
         if (t.before != nullptr) {
           Vec before;
-          Load(t.before + k * t.before_stride + i * kLanes, &before);
+          Load(t.before + k * t.before_row + i * kLanes, &before);
           value += before;
         }
-        Dtype* const out = t.out[k] + i * t.out_stride;
+        Dtype* const out = t.out + k * t.out_row + i * t.out_column;
         if (t.valid < kLanes) {
           for (int x = 0; x < t.valid; ++x) out[x] = value[x];
         } else {
@@ -104,17 +105,17 @@ struct CorrelationTiles : LaneVectors<Dtype, kBytes> {
                                             int shared, Vec (&sum)[kRows][kChannels]) {
     if (t.s[shared] == nullptr) return;
     constexpr int kStep = kSumRows * kLanes;
-    const Dtype* d = t.d + shared * t.d_stride;
+    const Dtype* d = t.d + shared * t.d_row;
     const Dtype* const end = d + std::int64_t{t.count} * kStep;
     const std::int64_t ahead =
         t.s_step > 0 ? (t.count - 1) * t.s_step + kLanes - 1 : kLanes - 1;
     const Dtype* s[kChannels];
 #pragma GCC unroll 8
     for (int c = 0; c < kChannels; ++c) {
-      s[c] = t.s[shared] + t.s_offset + c * t.s_stride;
+      s[c] = t.s[shared] + t.s_offset + c * t.s_channel;
       // What the next tile, of the channels behind these, reads last; the rest is at hand
       // from the positions before.
-      __builtin_prefetch(s[c] + kChannels * t.s_stride + ahead);
+      __builtin_prefetch(s[c] + kChannels * t.s_channel + ahead);
     }
     for (std::int64_t s_at = 0; d != end; d += kStep, s_at += t.s_step) {
       Vec diff[kRows];
@@ -159,7 +160,7 @@ struct CorrelationTiles : LaneVectors<Dtype, kBytes> {
       for (int c = 0; c < kChannels; ++c) {
         sum[k][c] = Vec{};
         if (t.before != nullptr) {
-          Load(t.before + k * t.before_stride + c * kLanes, &sum[k][c]);
+          Load(t.before + k * t.before_row + c * kLanes, &sum[k][c]);
         }
       }
     }
@@ -172,7 +173,7 @@ struct CorrelationTiles : LaneVectors<Dtype, kBytes> {
     for (int k = 0; k < kRows; ++k) {
 #pragma GCC unroll 8
       for (int c = 0; c < kChannels; ++c) {
-        Put(sum[k][c], t.stream, t.out[k] + c * t.out_stride);
+        Put(sum[k][c], t.stream, t.out + k * t.out_row + c * t.out_channel);
       }
     }
   }
@@ -237,9 +238,9 @@ struct CorrelationTiles : LaneVectors<Dtype, kBytes> {
         one.a = t.a + k * kLanes;
         one.b[0] = t.b[i];
         if (t.before != nullptr) {
-          one.before = t.before + k * t.before_stride + i * kLanes;
+          one.before = t.before + k * t.before_row + i * kLanes;
         }
-        one.out[0] = t.out[k] + i * t.out_stride;
+        one.out = t.out + k * t.out_row + i * t.out_column;
         Forward<1, 1, true>(one);
       }
     }
@@ -283,7 +284,7 @@ struct CorrelationTiles : LaneVectors<Dtype, kBytes> {
   /// operands should fit the registers.
   template <int kColumns, int kSumRows, int kSumChannels>
   static CorrelationKernels<Dtype> Table() {
-    static_assert(kColumns <= kCorrelationColumns && kSumRows <= kMostSumRows);
+    static_assert(kColumns <= kCorrelationColumns);
     return {kLanes,
             kColumns,
             kSumRows,
