@@ -6,6 +6,7 @@
 // stays the user's word.
 #include <cstdlib>
 #include <cstring>
+#include <initializer_list>
 
 #if defined(__x86_64__) && defined(__GNUC__)
 
