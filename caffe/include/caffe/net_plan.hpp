@@ -44,8 +44,9 @@ class NetPlan {
 
   bool keeps() const { return keep_; }
   /// The net runs backward: groups that ran fused run once more, layer by layer, to leave
-  /// what their gradients need, and from now on nothing runs fused.
-  void PrepareBackward();
+  /// what their gradients need, and from now on nothing runs fused. True if something
+  /// could until now.
+  bool PrepareBackward();
   /// The backward of the group that ends at `layer_id` if it ran fused and begins at
   /// `end` or later: the layer in front of it. Else `layer_id` itself; a group that the
   /// range cuts has then run once more, layer by layer.

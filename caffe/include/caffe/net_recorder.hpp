@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <vector>
 
 #include "caffe/blob.hpp"
@@ -34,7 +35,9 @@ struct RecordablePass {
 /// time (Layer::RepeatsOnDevice; data layers, mostly), and only where nobody looks
 /// between the layers. Another shape, memory that moves, a NumPy view of an inner blob,
 /// and in the TEST phase, where parameters are folded, a parameter that changes, make the
-/// pass run as it is. CAFFE_GRAPH=off turns recording off.
+/// pass run as it is. So does another thread, whose libraries' workspaces are others. A
+/// net whose recordings are never replayed, because something moves in every pass, is
+/// recorded no more after a few of them. CAFFE_GRAPH=off turns recording off.
 template <typename Dtype>
 class NetRecorder {
  public:
@@ -44,12 +47,22 @@ class NetRecorder {
   void Run(const RecordablePass& pass);
   /// Whether the last Run replayed, so that losses have to be read from the tops.
   bool replayed() const { return replayed_; }
+  /// The next pass does other work than what was recorded.
+  void Forget();
 
  private:
+  /// Where a form of a blob's data (or diff) lies. A reshape may have given the blob
+  /// another memory meanwhile.
   struct Address {
+    const Blob<Dtype>* blob = nullptr;
+    bool is_diff = false;
+    std::weak_ptr<SyncedMemory> owner;
     SyncedMemory* memory = nullptr;
     const void* pointer = nullptr;
     bool channels_last = false;
+
+    Address(const Blob<Dtype>* blob, bool is_diff, bool channels_last);
+    bool IsBlobs() const;
   };
 
   bool MayRecord() const;
@@ -61,14 +74,20 @@ class NetRecorder {
   void NoteResults(const vector<std::uint64_t>& versions);
   bool ReadFromPlace();
   bool WrittenInPlace() const;
+  void UndoForms();
+  bool GivesUp();
   void Replay();
 
   Net<Dtype>* net_;
-  device::PrivateMemory memory_;
+  /// Of what is recorded, and of the layers in front of that, which must not take what a
+  /// replay is going to write.
+  device::PrivateMemory memory_, head_memory_;
   device::Graph graph_;
   std::uint64_t stamp_ = 0;  ///< of the last pass
   bool cannot_ = false;      ///< recording this stamp failed
   bool replayed_ = false;
+  bool given_up_ = false;
+  int unused_ = 0;  ///< attempts in a row that no later pass replayed
   std::vector<Address> read_, written_;
 };
 

@@ -155,7 +155,11 @@ void SyncedMemory::RowMajorFromLast() {
 void SyncedMemory::EnsureDeviceValid() {
   if (device_valid_ && !has_views()) return;
   // Work that is recorded runs later: what views hold now is not its business.
-  if (device_ != nullptr && (device_valid_ || has_views()) && device::is_recording()) {
+  const bool is_there =
+      device_valid_ || (has_views() && (device_ != nullptr || last_valid_));
+  if (is_there && device::is_recording()) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    RowMajorFromLast();
     return;
   }
   if (head() != UNINITIALIZED || released_name_) {
@@ -212,7 +216,8 @@ float* SyncedMemory::mutable_gpu_channels_last(const ChannelsLast& order) {
 
 void SyncedMemory::KeepOneForm(bool channels_last) {
   std::lock_guard<std::mutex> lock(mutex_);
-  if (has_views()) return;
+  // What is recorded may read the other form, and whether it runs is not certain.
+  if (has_views() || device::is_recording()) return;
   if (channels_last && last_valid_ && device_owned_) {
     device::free(device_);
     device_ = nullptr;

@@ -121,7 +121,7 @@ template <typename Dtype>
 Dtype Net<Dtype>::RunLayers(int start, int end) {
   Dtype loss = 0;
   for (int i = start; i <= end;) {
-    CheckInterrupt();
+    if (!device::is_recording()) CheckInterrupt();
     const int next = plan_->RunGroup(i, end);
     if (next > i) {
       for (; i < next; ++i) forward_stamps_[i] = ShapeStamp(i);
@@ -215,9 +215,9 @@ void Net<Dtype>::BackwardFromTo(int start, int end) {
   for (int i = start; i >= end; --i) {
     if (layer_need_backward_[i]) CheckForwardRan(i);
   }
-  if (phase_ == TEST) plan_->PrepareBackward();
+  if (phase_ == TEST && plan_->PrepareBackward()) recorder_->Forget();
   for (int i = start; i >= end; --i) {
-    CheckInterrupt();
+    if (!device::is_recording()) CheckInterrupt();
     const int next = plan_->RunGroupBackward(i, end);
     if (next < i) {
       i = next + 1;

@@ -7,6 +7,7 @@
 #include <map>
 #include <new>
 #include <set>
+#include <utility>
 
 #include "caffe/device/graph.hpp"
 
@@ -218,8 +219,8 @@ int NetPlan<Dtype>::RunGroup(int layer_id, int end) {
 /// Only the groups are repeated: data layers do not move on, and what a layer outside of
 /// them changed in place (the net's input, say) is not changed twice.
 template <typename Dtype>
-void NetPlan<Dtype>::PrepareBackward() {
-  fusion_enabled_ = false;
+bool NetPlan<Dtype>::PrepareBackward() {
+  const bool fused = std::exchange(fusion_enabled_, false);
   const int count = static_cast<int>(net_->layers().size());
   for (Group& group : groups_) {
     if (!group.ran_fused) continue;
@@ -232,6 +233,7 @@ void NetPlan<Dtype>::PrepareBackward() {
       net_->layers()[i]->Forward(net_->bottom_vecs()[i], net_->top_vecs()[i]);
     }
   }
+  return fused;
 }
 
 template <typename Dtype>
@@ -344,6 +346,12 @@ void NetPlan<Dtype>::FindLastUses() {
     immortal.insert(blob->data().get());
   for (const auto& param : net_->params()) {  // a Parameter layer's top is its parameter
     immortal.insert(param->data().get());
+  }
+  // DummyData with constant fillers writes its tops once.
+  for (int i = 0; i < count; ++i) {
+    if (!net_->bottom_vecs()[i].empty() || !net_->layers()[i]->RepeatsOnDevice())
+      continue;
+    for (const Blob<Dtype>* top : net_->top_vecs()[i]) immortal.insert(top->data().get());
   }
   // What backward may read lives until the backward of the first layer that touched it.
   const bool trains = net_->phase() == TRAIN;
