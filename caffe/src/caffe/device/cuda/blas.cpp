@@ -5,6 +5,7 @@
 
 #include "caffe/device/cuda/cuda_check.hpp"
 #include "caffe/device/cuda/handles.hpp"
+#include "caffe/device/graph.hpp"
 #include "caffe/device/stream.hpp"
 
 namespace caffe {
@@ -35,7 +36,9 @@ cublasHandle_t cublas_handle() {
   if (handle == nullptr) {
     CUBLAS_CHECK(cublasCreate(&handle));
     CUBLAS_CHECK(cublasSetStream(handle, stream()));
-    // Never given back: handles end with their threads, and graphs may still use it.
+    // Never given back: handles end with their threads, and graphs may still use it. So
+    // not from a net's own memory.
+    const PrivateMemory::Use memory_of_all(nullptr);
     CUBLAS_CHECK(cublasSetWorkspace(handle, allocate(kWorkspace), kWorkspace));
   }
   CUBLAS_CHECK(cublasSetMathMode(

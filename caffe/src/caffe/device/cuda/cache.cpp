@@ -31,6 +31,14 @@ std::size_t RoundUp(std::size_t bytes, std::size_t unit) {
   return (bytes + unit - 1) / unit * unit;
 }
 
+/// Threads by numbers that no later thread gets again, as it may a std::thread::id.
+std::uint64_t ThreadNumber() {
+  static std::atomic<std::uint64_t> last{0};
+  thread_local const std::uint64_t number = ++last;
+  return number;
+}
+constexpr std::uint64_t kSeveral = ~std::uint64_t{0};  ///< freed by another than its user
+
 std::string Megabytes(std::size_t bytes) {
   char text[48];
   std::snprintf(text, sizeof(text), "%.1f MB", static_cast<double>(bytes) / (1 << 20));
@@ -64,22 +72,16 @@ void* Cache::Allocate(std::size_t bytes) {
   const std::size_t size =
       RoundUp(std::max(bytes, std::size_t{1}), cache_is_off() ? 1 : kAlignment);
   const std::lock_guard<std::mutex> lock(mutex_);
-  auto found = free_.lower_bound({size, nullptr});
-  // A large piece is not broken for a small buffer.
-  if (found == free_.end() || (size < kSmall && found->first > kSegment)) {
+  auto found = Find(size);
+  if (found == free_.end()) {
     Grow(size);
-    found = free_.lower_bound({size, nullptr});
+    found = Find(size);
   }
   char* start = found->second;
   free_.erase(found);
   Piece& piece = pieces_[start];
   piece.free = false;
-  if (piece.owner != std::this_thread::get_id()) {
-    if (piece.owner != std::thread::id() && !is_recording()) {
-      CUDA_CHECK(cudaDeviceSynchronize());
-    }
-    piece.owner = std::this_thread::get_id();
-  }
+  piece.owner = ThreadNumber();
   if (piece.bytes - size >= kAlignment) {
     Piece rest = piece;
     rest.bytes = piece.bytes - size;
@@ -90,6 +92,37 @@ void* Cache::Allocate(std::size_t bytes) {
   }
   Count(pieces_[start].bytes);
   return start;
+}
+
+/// The smallest free piece that the calling thread may use.
+Cache::FreePieces::iterator Cache::Find(std::size_t size) {
+  for (auto found = free_.lower_bound({size, nullptr}); found != free_.end(); ++found) {
+    // A large piece is not broken for a small buffer.
+    if (size < kSmall && found->first > kSegment) break;
+    const std::uint64_t owner = pieces_[found->second].owner;
+    if (owner == 0 || owner == ThreadNumber()) return found;
+    if (WaitForAll()) return Find(size);
+  }
+  return free_.end();
+}
+
+/// After it what is free is as good as new, for whichever thread. False: see
+/// wait_for_device.
+bool Cache::WaitForAll() {
+  if (!wait_for_device()) return false;
+  free_.clear();
+  for (auto piece = pieces_.begin(); piece != pieces_.end();) {
+    if (piece->second.free) piece->second.owner = 0;
+    auto next = std::next(piece);
+    for (; next != pieces_.end(); next = pieces_.erase(next)) {
+      if (next->second.free) next->second.owner = 0;
+      if (!Joins(*piece, *next)) break;
+      piece->second.bytes += next->second.bytes;
+    }
+    if (piece->second.free) free_.insert({piece->second.bytes, piece->first});
+    piece = next;
+  }
+  return true;
 }
 
 bool Cache::Free(void* pointer) {
@@ -103,6 +136,7 @@ bool Cache::Free(void* pointer) {
     return true;
   }
   piece->second.free = true;
+  if (piece->second.owner != ThreadNumber()) piece->second.owner = kSeveral;
   const auto next = std::next(piece);
   if (next != pieces_.end() && Joins(*piece, *next)) {
     free_.erase({next->second.bytes, next->first});
@@ -163,7 +197,7 @@ void Cache::Grow(std::size_t size) {
 }
 
 void Cache::EmptyLocked() {
-  cudaDeviceSynchronize();
+  if (!WaitForAll()) return;
   for (auto piece = pieces_.begin(); piece != pieces_.end();) {
     const auto next = std::next(piece);
     const bool whole =
@@ -211,6 +245,18 @@ void register_cache(std::shared_ptr<Cache> cache) {
   all.caches.push_back(std::move(cache));
 }
 
+void empty_ownerless_caches() {
+  PrivateCaches& all = private_caches();
+  const std::lock_guard<std::mutex> lock(all.mutex);
+  const auto is_done_with = [](const std::shared_ptr<Cache>& cache) {
+    if (cache.use_count() > 1) return false;
+    cache->Empty();
+    return cache->is_empty();
+  };
+  all.caches.erase(std::remove_if(all.caches.begin(), all.caches.end(), is_done_with),
+                   all.caches.end());
+}
+
 Cache* exchange_thread_cache(Cache* cache) { return std::exchange(thread_cache, cache); }
 
 void* allocate(std::size_t bytes) {
@@ -242,7 +288,10 @@ void free(void* pointer) noexcept {
   }
 }
 
-void empty_cache() { cache(current()).Empty(); }
+void empty_cache() {
+  cache(current()).Empty();
+  empty_ownerless_caches();
+}
 std::size_t allocated_bytes() { return g_allocated; }
 std::size_t peak_allocated_bytes() { return g_peak; }
 void reset_peak_allocated_bytes() { g_peak = g_allocated.load(); }

@@ -3,11 +3,11 @@
 #define CAFFE_DEVICE_CUDA_CACHE_HPP_
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <set>
-#include <thread>
 #include <utility>
 
 namespace caffe {
@@ -17,8 +17,12 @@ namespace device {
 /// at once. That is what a sanitizer needs to see an access beyond one.
 bool cache_is_off();
 
-/// A piece that another thread freed is handed on only after the device has finished:
-/// each thread has a stream of its own.
+/// Waits for the work of all threads. False, and nothing is done, while one of them
+/// records: a device cannot be waited for then. False, too, where the device has failed.
+bool wait_for_device();
+
+/// A piece that another thread used is handed on only after the device has finished: each
+/// thread has a stream of its own. While a thread records, nobody gets such a piece.
 class Cache {
  public:
   Cache() = default;
@@ -39,20 +43,26 @@ class Cache {
     std::size_t bytes = 0;
     bool free = false;
     char* segment = nullptr;
-    std::thread::id owner;  ///< whose stream used it last
+    std::uint64_t owner = 0;  ///< the thread whose work may still use it; 0: nobody's
   };
   using Entry = std::pair<char* const, Piece>;
+  using FreePieces = std::set<std::pair<std::size_t, char*>>;
   static bool Joins(const Entry& a, const Entry& b);
+  FreePieces::iterator Find(std::size_t size);
+  bool WaitForAll();
   void Grow(std::size_t size);
   void EmptyLocked();
 
   std::mutex mutex_;
   std::map<char*, Piece> pieces_;
-  std::set<std::pair<std::size_t, char*>> free_;
+  FreePieces free_;
 };
 
 /// Makes the cache known to free(); it is kept until nothing of it is in use any more.
 void register_cache(std::shared_ptr<Cache> cache);
+/// Where nobody else has a registered cache any more: what is free goes back to the
+/// driver.
+void empty_ownerless_caches();
 /// The cache that the calling thread's allocations come from (null: the device's own);
 /// gives back the one before.
 Cache* exchange_thread_cache(Cache* cache);

@@ -1,6 +1,8 @@
 // CUDA graphs by stream capture, and the private memory that goes with them.
 #include "caffe/device/graph.hpp"
 
+#include <mutex>
+
 #include "cache.hpp"
 #include "caffe/device/cuda/cuda_check.hpp"
 #include "caffe/device/stream.hpp"
@@ -9,7 +11,57 @@ namespace caffe {
 namespace device {
 
 namespace {
+
 thread_local bool recording = false;
+
+/// Recordings that are going on, of all threads.
+struct Recordings {
+  std::mutex mutex;
+  int count = 0;
+};
+Recordings& recordings() {
+  static auto* instance = new Recordings;
+  return *instance;
+}
+
+/// The calling thread's stream is captured while it lives.
+class Capture {
+ public:
+  Capture() {
+    const std::lock_guard<std::mutex> lock(recordings().mutex);
+    // Relaxed: what other threads do meanwhile is theirs.
+    CUDA_CHECK(cudaStreamBeginCapture(stream(), cudaStreamCaptureModeRelaxed));
+    ++recordings().count;
+    recording = true;
+  }
+  ~Capture() {
+    cudaGraph_t graph = nullptr;
+    if (!recording) return;
+    if (End(&graph) == cudaSuccess) {
+      cudaGraphDestroy(graph);
+    } else {
+      cudaGetLastError();
+    }
+  }
+  Capture(const Capture&) = delete;
+  Capture& operator=(const Capture&) = delete;
+
+  cudaError_t End(cudaGraph_t* graph) {
+    const std::lock_guard<std::mutex> lock(recordings().mutex);
+    recording = false;
+    --recordings().count;
+    return cudaStreamEndCapture(stream(), graph);
+  }
+};
+
+}  // namespace
+
+bool wait_for_device() {
+  const std::lock_guard<std::mutex> lock(recordings().mutex);
+  if (recordings().count > 0) return false;
+  if (cudaDeviceSynchronize() == cudaSuccess) return true;
+  cudaGetLastError();
+  return false;
 }
 
 // Without a cache, what a recording frees goes back to the driver at once.
@@ -23,8 +75,10 @@ struct PrivateMemory::Impl {
 PrivateMemory::PrivateMemory() : impl_(std::make_shared<Impl>()) {
   register_cache(std::shared_ptr<Cache>(impl_, &impl_->cache));
 }
-PrivateMemory::~PrivateMemory() =
-    default;  // the cache lives on until its pieces are free
+PrivateMemory::~PrivateMemory() {
+  impl_.reset();
+  empty_ownerless_caches();  // what is in use now goes back when it is freed
+}
 
 PrivateMemory::Use::Use(PrivateMemory* memory)
     : before_(
@@ -46,21 +100,14 @@ Graph::~Graph() = default;
 bool Graph::Record(const std::function<void()>& work) {
   Clear();
   auto impl = std::make_unique<Impl>();
-  // Relaxed: what other threads do meanwhile is theirs.
-  CUDA_CHECK(cudaStreamBeginCapture(stream(), cudaStreamCaptureModeRelaxed));
-  recording = true;
+  Capture capture;
   bool failed = false;
   try {
     work();
   } catch (const Error&) {
     failed = true;  // a call that cannot be recorded, or an error that the next run shows
-  } catch (...) {
-    recording = false;
-    cudaStreamEndCapture(stream(), &impl->graph);
-    throw;
   }
-  recording = false;
-  const cudaError_t ended = cudaStreamEndCapture(stream(), &impl->graph);
+  const cudaError_t ended = capture.End(&impl->graph);
   if (failed || ended != cudaSuccess || impl->graph == nullptr) {
     cudaGetLastError();
     return false;
