@@ -11,11 +11,13 @@
 #define CUDNN_VERSION_MIN(major, minor, patch) \
   (CUDNN_VERSION >= ((major)*10000 + (minor)*100 + (patch)))
 
-#define CUDNN_CHECK(condition)                                            \
-  do {                                                                    \
-    const cudnnStatus_t caffe_cudnn_status = (condition);                 \
-    CHECK(caffe_cudnn_status == CUDNN_STATUS_SUCCESS)                     \
-        << #condition << ": " << cudnnGetErrorString(caffe_cudnn_status); \
+#define CUDNN_CHECK(condition)                                                     \
+  do {                                                                             \
+    const cudnnStatus_t caffe_cudnn_status = (condition);                          \
+    if (caffe_cudnn_status != CUDNN_STATUS_SUCCESS) {                              \
+      cudaGetLastError(); /* or the next launch would report it */                 \
+      LOG(FATAL) << #condition << ": " << cudnnGetErrorString(caffe_cudnn_status); \
+    }                                                                              \
   } while (0)
 
 #pragma GCC diagnostic push

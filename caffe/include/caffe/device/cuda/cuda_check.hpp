@@ -24,6 +24,7 @@ const char* cublasGetErrorString(cublasStatus_t error);
   do {                                                                \
     const cublasStatus_t caffe_cublas_status = (condition);           \
     if (caffe_cublas_status != CUBLAS_STATUS_SUCCESS) {               \
+      cudaGetLastError(); /* or the next launch would report it */    \
       LOG(FATAL) << #condition << ": "                                \
                  << caffe::cublasGetErrorString(caffe_cublas_status); \
     }                                                                 \

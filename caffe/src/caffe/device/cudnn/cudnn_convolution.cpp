@@ -61,9 +61,11 @@ using ActivationDescriptor =
     Descriptor<cudnnActivationDescriptor_t, cudnnCreateActivationDescriptor,
                cudnnDestroyActivationDescriptor>;
 
-/// One way to run an operation: an algorithm and what it works in.
+/// One way to run an operation: an algorithm, with tensor cores or without, and what it
+/// works in so.
 struct Variant {
   int algorithm = 0;
+  cudnnMathType_t math = CUDNN_FMA_MATH;
   std::size_t workspace = 0;
 };
 
@@ -105,9 +107,6 @@ class CudnnConvolution : public ConvolutionOps<Dtype> {
         convolution_, s.pad[0], s.pad[1], s.stride[0], s.stride[1], s.dilation[0],
         s.dilation[1], CUDNN_CROSS_CORRELATION, type));
     CUDNN_CHECK(cudnnSetConvolutionGroupCount(convolution_, s.group));
-    // Without tensor cores unless they are asked for: they would round to TF32.
-    CUDNN_CHECK(cudnnSetConvolutionMathType(
-        convolution_, tf32_allowed() ? CUDNN_DEFAULT_MATH : CUDNN_FMA_MATH));
     for (const bool relu : {false, true}) {
       CUDNN_CHECK(cudnnSetActivationDescriptor(
           activation_[relu], relu ? CUDNN_ACTIVATION_RELU : CUDNN_ACTIVATION_IDENTITY,
@@ -119,13 +118,15 @@ class CudnnConvolution : public ConvolutionOps<Dtype> {
   int variants(ConvOp op) override { return static_cast<int>(Variants(op).size()); }
   std::string name(ConvOp op, int variant) override {
     static const char* const kNames[] = {"correlate", "adjoint", "weights"};
+    const Variant& way = Variants(op)[variant];
     return std::string(channels_last_ ? "cuDNN channels-last " : "cuDNN ") +
-           kNames[static_cast<int>(op)] + " algorithm " +
-           std::to_string(Variants(op)[variant].algorithm);
+           kNames[static_cast<int>(op)] + " algorithm " + std::to_string(way.algorithm) +
+           (rounds_ && way.math == CUDNN_FMA_MATH ? " in float32" : "");
   }
 
   void Run(ConvOp op, int variant, const ConvOperands<Dtype>& o) override {
     const Variant& way = Variants(op)[variant];
+    CUDNN_CHECK(cudnnSetConvolutionMathType(convolution_, way.math));
     const Scratch scratch(way.workspace);
     const void *one = cudnn::dataType<Dtype>::one, *zero = cudnn::dataType<Dtype>::zero;
     if (op == ConvOp::kCorrelate) {
@@ -157,6 +158,7 @@ class CudnnConvolution : public ConvolutionOps<Dtype> {
                 const ConvTail<Dtype>& tail) override {
     if (!tail.relu) variant = PrecomputedGemm();
     const Variant& way = Variants(ConvOp::kCorrelate)[variant];
+    CUDNN_CHECK(cudnnSetConvolutionMathType(convolution_, way.math));
     const Scratch scratch(way.workspace);
     const void *one = cudnn::dataType<Dtype>::one, *zero = cudnn::dataType<Dtype>::zero;
     CUDNN_CHECK(cudnnConvolutionBiasActivationForward(
@@ -181,21 +183,24 @@ class CudnnConvolution : public ConvolutionOps<Dtype> {
   /// Takes what is possible, repeatable and small enough, in the library's order.
   template <typename Found>
   void Add(const Found& found, std::vector<Variant>* ways) const {
-    const auto math = tf32_allowed() ? CUDNN_DEFAULT_MATH : CUDNN_FMA_MATH;
     if (found.status != CUDNN_STATUS_SUCCESS || found.memory > workspace_limit_) return;
     if (found.determinism != CUDNN_DETERMINISTIC) return;
-    if (math == CUDNN_FMA_MATH && found.mathType == CUDNN_TENSOR_OP_MATH) return;
+    if (!rounds_ && found.mathType == CUDNN_TENSOR_OP_MATH) return;
     // Winograd's transforms for larger kernels lose three digits of float32 (measured).
-    if (math == CUDNN_FMA_MATH && !is_3x3_ && is_winograd(found.algo)) return;
+    if (!rounds_ && !is_3x3_ && is_winograd(found.algo)) return;
+    const Variant found_way = {static_cast<int>(found.algo),
+                               rounds_ ? found.mathType : CUDNN_FMA_MATH, found.memory};
     for (const Variant& way : *ways) {
-      if (way.algorithm == static_cast<int>(found.algo)) return;
+      if (way.algorithm == found_way.algorithm && way.math == found_way.math) return;
     }
-    ways->push_back({static_cast<int>(found.algo), found.memory});
+    ways->push_back(found_way);
   }
 
-  /// A question that the library refuses has no answers; row-major ones it must take.
+  /// A shape that the library refuses has no answers. What else goes wrong is an error,
+  /// but not channels-last, which it need not take.
   void Note(cudnnStatus_t status, int* count) const {
-    if (!channels_last_) CUDNN_CHECK(status);
+    const bool refused = CUDNN_STATUS_CATEGORY(status) == CUDNN_STATUS_NOT_SUPPORTED;
+    if (!channels_last_ && !refused) CUDNN_CHECK(status);
     if (status != CUDNN_STATUS_SUCCESS) *count = 0;
   }
 
@@ -203,8 +208,10 @@ class CudnnConvolution : public ConvolutionOps<Dtype> {
     std::vector<Variant>& ways = ways_[static_cast<int>(op)];
     if (asked_[static_cast<int>(op)]) return ways;
     asked_[static_cast<int>(op)] = true;
-    constexpr int kMost = 12;
+    constexpr int kMost = 2 * CUDNN_CONVOLUTION_FWD_ALGO_COUNT;
     int count = 0;
+    CUDNN_CHECK(cudnnSetConvolutionMathType(
+        convolution_, rounds_ ? CUDNN_DEFAULT_MATH : CUDNN_FMA_MATH));
     if (op == ConvOp::kCorrelate) {
       cudnnConvolutionFwdAlgoPerf_t found[kMost];
       Note(cudnnGetConvolutionForwardAlgorithm_v7(
@@ -228,6 +235,8 @@ class CudnnConvolution : public ConvolutionOps<Dtype> {
   }
 
   const bool is_3x3_, channels_last_;
+  /// Tensor cores, which round to TF32, may be used.
+  const bool rounds_ = tf32_allowed();
   const std::size_t workspace_limit_;
   Tensor image_, map_, bias_;
   Filter weights_;
