@@ -212,11 +212,28 @@ typename ConvolutionRunner<Dtype>::Choice ConvolutionRunner<Dtype>::Choose(
   CHECK(!candidates.empty()) << "no implementation takes this convolution";
   if (is_recording()) return candidates.front();
   Choice choice = candidates.front();
-  if (candidates.size() > 1 && !Repeatable()) {
+  if (candidates.size() > 1 && Repeatable()) {
+    const auto can_run = [&](const Choice& c) { return CanRun(c, call); };
+    const auto first = std::find_if(candidates.begin(), candidates.end(), can_run);
+    if (first != candidates.end()) choice = *first;
+  } else if (candidates.size() > 1) {
     choice = Fastest(call, key_of(shape_, kind, sizeof(Dtype) == 8), candidates);
   }
   choices_[kind] = choice;
   return choice;
+}
+
+/// Not all that a library offers for a shape is there for every card and tail.
+template <typename Dtype>
+bool ConvolutionRunner<Dtype>::CanRun(const Choice& choice, const ConvCall<Dtype>& call) {
+  try {
+    RunChoice(choice, call, true);
+    return true;
+  } catch (const Error& error) {
+    LOG(INFO) << choice.ops->name(call.op, choice.variant)
+              << " cannot run: " << error.what();
+    return false;
+  }
 }
 
 template <typename Dtype>
@@ -237,10 +254,10 @@ typename ConvolutionRunner<Dtype>::Choice ConvolutionRunner<Dtype>::Fastest(
   float least = 1e30f;
   std::ostringstream report;
   for (const Choice& candidate : candidates) {
+    if (!CanRun(candidate, call)) continue;
     const std::string name = candidate.ops->name(call.op, candidate.variant);
     float milliseconds = 0;
     try {
-      RunChoice(candidate, call, true);
       Stopwatch watch;
       watch.Start();
       for (int k = 0; k < 3; ++k) RunChoice(candidate, call, true);

@@ -33,6 +33,7 @@ class ConvolutionRunner {
   void Prepare();
   std::vector<Choice> Candidates(const ConvCall<Dtype>& call);
   Choice Choose(const ConvCall<Dtype>& call);
+  bool CanRun(const Choice& choice, const ConvCall<Dtype>& call);
   Choice Fastest(const ConvCall<Dtype>& call, const std::string& key,
                  const std::vector<Choice>& candidates);
   void RunChoice(const Choice& choice, const ConvCall<Dtype>& call, bool trial);

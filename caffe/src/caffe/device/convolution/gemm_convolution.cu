@@ -3,6 +3,7 @@
 // What is unfolded at once is bounded: some images, or a strip of one image's map
 // positions.
 #include <algorithm>
+#include <climits>
 #include <string>
 #include <type_traits>
 
@@ -142,8 +143,10 @@ class GemmConvolution : public ConvolutionOps<Dtype> {
       return;
     }
     const std::int64_t rows = std::int64_t{shape_.image_channels()} * unfolding_.taps;
+    const std::int64_t most_bytes =
+        std::min<std::int64_t>(column_bytes_, sizeof(Dtype) * std::int64_t{INT_MAX});
     const std::int64_t fitting =
-        std::max<std::int64_t>(1, column_bytes_ / (sizeof(Dtype) * rows));  // positions
+        std::max<std::int64_t>(1, most_bytes / (sizeof(Dtype) * rows));  // positions
     if (fitting < positions) {
       RunStrips(op, static_cast<int>(fitting), operands);
       return;
