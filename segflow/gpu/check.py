@@ -29,7 +29,7 @@ TESTS = ROOT / "caffe/build/caffe_tests"
 GPU_TESTS = "Gpu*"
 SANITIZED = (
     "GpuActivations*:GpuDense*:GpuElementwise*:GpuFlow*:GpuIm2col*:GpuLosses*:GpuMath*:"
-    "GpuPooling*:GpuRandom*:GpuScores*:GpuShapes*:GpuSolvers*"
+    "GpuMemory.Reordering*:GpuPooling*:GpuRandom*:GpuScores*:GpuShapes*:GpuSolvers*"
 )
 PYTHON_TESTS = (
     "caffe/python/caffe/test",

@@ -166,6 +166,7 @@ struct GpuCheck {
   template <typename Dtype>
   void CheckReplay(const string& type, LayerUnderTest<Dtype>* host,
                    LayerUnderTest<Dtype>* gpu, double limit) const {
+    if (!device::can_record()) return;
     device::PrivateMemory memory;
     device::Graph graph;
     {

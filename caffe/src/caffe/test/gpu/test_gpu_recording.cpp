@@ -65,6 +65,9 @@ TEST(GpuRecording, ProductsSumsAndCopiesAreRecorded) {
   const float *a_data = a.gpu_data(), *b_data = b.gpu_data();
   float *c = product.mutable_gpu_data(), *v = vector_product.mutable_gpu_data(),
         *copied = copy.mutable_gpu_data(), *zeroed = zero.mutable_gpu_data();
+  // The library is started before a stream is captured, as by a net's first pass.
+  caffe_gpu_gemm(CblasNoTrans, CblasNoTrans, 3, 5, 4, 1.f, a_data, b_data, 0.f, c);
+  caffe_gpu_set(15, 0.f, c);
   ASSERT_TRUE(graph.Record([&] {
     caffe_gpu_gemm(CblasNoTrans, CblasNoTrans, 3, 5, 4, 1.f, a_data, b_data, 0.f, c);
     caffe_gpu_gemv(CblasNoTrans, 3, 4, 1.f, a_data, b_data, 0.f, v);
