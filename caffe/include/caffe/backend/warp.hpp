@@ -113,7 +113,8 @@ template <typename Dtype>
 void warp_backward(const WarpShape& shape, const Blob<Dtype>& top, bool image_wants_diff,
                    bool flow_wants_diff, Blob<Dtype>* image, Blob<Dtype>* flow);
 
-/// The same on the device, in GPU mode (backend/warp.cu); deterministic, too.
+/// The same on the device, in GPU mode (backend/warp.cu, warp_image_gradient.cu);
+/// deterministic, too.
 template <typename Dtype>
 void warp_forward_gpu(const WarpShape& shape, Dtype fill, const Blob<Dtype>& image,
                       const Blob<Dtype>& flow, Blob<Dtype>* top);

@@ -1,69 +1,11 @@
-// Warping on the device.
-//
-// The image's gradient is gathered: output pixels are listed by the pixel of their upper
-// left corner, in ascending order, and each pixel of the image sums over the four lists
-// that can reach it. So nothing is added in an order that chance decides.
+// Warping on the device: forward, and the flow's gradient.
 #include "caffe/backend/warp.hpp"
-#include "caffe/device/divisor.hpp"
 #include "caffe/device/launch_blocks.hpp"
-#include "caffe/device/scratch.hpp"
+#include "warp_planes.hpp"
 
 namespace caffe {
 
 namespace {
-
-/// Channels that a thread serves with the samples that it computes.
-constexpr int kWarpChannels = 8;
-
-/// A pixel of an image and the channels from `first` on, of one thread.
-struct WarpPlace {
-  int n, pixel, first;
-};
-
-/// Images, their channels in groups of kWarpChannels, and the flow's planes.
-template <typename Dtype>
-class WarpPlanes {
- public:
-  WarpPlanes(const WarpShape& warp, const Blob<Dtype>& image, const Blob<Dtype>& by)
-      : shape(warp),
-        num(image.num()),
-        channels(image.channels()),
-        flow(by.gpu_data()),
-        groups_((channels + kWarpChannels - 1) / kWarpChannels),
-        pixels_(shape.height * shape.width),
-        out_pixels_(shape.out_height * shape.out_width),
-        width_(shape.width),
-        out_width_(shape.out_width) {}
-
-  const WarpShape shape;
-  const int num, channels;
-  const Dtype* const flow;
-
-  CAFFE_HD int groups() const { return groups_.divisor(); }
-  CAFFE_HD int pixels() const { return pixels_.divisor(); }
-  CAFFE_HD int out_pixels() const { return out_pixels_.divisor(); }
-  /// Thread i over images, groups of channels, pixels.
-  CAFFE_HD WarpPlace Place(int i) const { return PlaceOf(i, pixels_); }
-  CAFFE_HD WarpPlace OutPlace(int i) const { return PlaceOf(i, out_pixels_); }
-  /// The image of output pixel i of all.
-  CAFFE_HD int OutImage(int i) const { return out_pixels_.quotient(i); }
-  /// Row of pixel p of an image.
-  CAFFE_HD int row(int p) const { return width_.quotient(p); }
-  /// Output pixel o of image n.
-  CAFFE_HD WarpSample<Dtype> sample(int n, int o) const {
-    const Dtype* u = flow + std::int64_t{n} * 2 * out_pixels() + o;
-    const int y = out_width_.quotient(o), x = o - y * out_width_.divisor();
-    return shape.sample(x, y, u[0], u[out_pixels()]);
-  }
-
- private:
-  CAFFE_HD WarpPlace PlaceOf(int i, const device::Divisor& pixels) const {
-    const int rest = pixels.quotient(i), n = groups_.quotient(rest);
-    return {n, i - rest * pixels.divisor(), (rest - n * groups()) * kWarpChannels};
-  }
-
-  device::Divisor groups_, pixels_, out_pixels_, width_, out_width_;
-};
 
 template <typename Dtype>
 CAFFE_HD Dtype weighted(const Dtype* plane, const int* index, const Dtype* weight) {
@@ -91,143 +33,6 @@ struct WarpForward {
     }
     for (int c = 0; c < kWarpChannels; ++c, to += planes.out_pixels()) {
       if (c < count) *to = value[c];
-    }
-  }
-};
-
-/// Lists of output pixels: those of image n whose first corner is pixel p begin at
-/// head[n pixels + p], o is followed by next[n out_pixels + o]; -1 ends a list.
-struct WarpLists {
-  int *head, *next;
-};
-
-/// Makes the lists of one image, one output pixel after another.
-template <typename Dtype>
-struct LinkInOrder {
-  WarpPlanes<Dtype> planes;
-  WarpLists lists;
-
-  CAFFE_HD void operator()(int n) const {
-    int* head = lists.head + std::int64_t{n} * planes.pixels();
-    int* next = lists.next + std::int64_t{n} * planes.out_pixels();
-    for (int p = 0; p < planes.pixels(); ++p) head[p] = -1;
-    for (int o = planes.out_pixels() - 1; o >= 0; --o) {
-      const WarpSample<Dtype> s = planes.sample(n, o);
-      if (!s.inside) continue;
-      next[o] = head[s.index[0]];
-      head[s.index[0]] = o;
-    }
-  }
-};
-
-/// The same from all output pixels at once, on empty lists; the order is left to chance.
-template <typename Dtype>
-struct LinkInAnyOrder {
-  WarpPlanes<Dtype> planes;
-  WarpLists lists;
-
-  CAFFE_HD void operator()(int i) const {
-    const int n = planes.OutImage(i), o = i - n * planes.out_pixels();
-    const WarpSample<Dtype> s = planes.sample(n, o);
-    if (!s.inside) return;
-    int* head = lists.head + std::int64_t{n} * planes.pixels() + s.index[0];
-#ifdef __CUDA_ARCH__
-    lists.next[i] = atomicExch(head, o);
-#else
-    lists.next[i] = *head;
-    *head = o;
-#endif
-  }
-};
-
-/// Brings list i into ascending order: runs of 1, 2, 4, ... are merged, two at a time.
-struct SortList {
-  WarpLists lists;
-  device::Divisor pixels;
-  int out_pixels;
-
-  CAFFE_HD void operator()(int i) const {
-    int list = lists.head[i];
-    int* next = lists.next + std::int64_t{pixels.quotient(i)} * out_pixels;
-    if (list < 0 || next[list] < 0) return;
-    for (int length = 1;; length *= 2) {
-      const int merges = MergeRuns(length, next, &list);
-      if (merges <= 1) break;
-    }
-    lists.head[i] = list;
-  }
-
-  /// Merges neighbouring runs of a length throughout a list; how many pairs there were.
-  CAFFE_HD static int MergeRuns(int length, int* next, int* list) {
-    int merges = 0, first = *list, tail = -1;
-    while (first >= 0) {
-      ++merges;
-      int second = first, firsts = 0, seconds = length;
-      while (firsts < length && second >= 0) {
-        ++firsts;
-        second = next[second];
-      }
-      while (firsts > 0 || (seconds > 0 && second >= 0)) {
-        const bool take_first =
-            firsts > 0 && (seconds == 0 || second < 0 || first < second);
-        const int taken = take_first ? first : second;
-        if (take_first) {
-          first = next[first];
-          --firsts;
-        } else {
-          second = next[second];
-          --seconds;
-        }
-        if (tail < 0) {
-          *list = taken;
-        } else {
-          next[tail] = taken;
-        }
-        tail = taken;
-      }
-      first = second;
-    }
-    next[tail] = -1;
-    return merges;
-  }
-};
-
-/// One pixel of the image, kWarpChannels channels.
-template <typename Dtype>
-struct WarpGather {
-  WarpPlanes<Dtype> planes;
-  WarpLists lists;
-  const Dtype* top_diff;
-  Dtype* diff;
-
-  CAFFE_HD void operator()(int i) const {
-    const WarpPlace at = planes.Place(i);
-    const int n = at.n, p = at.pixel, count = planes.channels - at.first;
-    const std::int64_t plane = std::int64_t{n} * planes.channels + at.first;
-    const Dtype* from = top_diff + plane * planes.out_pixels();
-    const int* head = lists.head + std::int64_t{n} * planes.pixels();
-    const int* next = lists.next + std::int64_t{n} * planes.out_pixels();
-    const int width = planes.shape.width, y = planes.row(p), x = p - y * width;
-    int begin[4];
-    begin[0] = x > 0 && y > 0 ? head[p - width - 1] : -1;
-    begin[1] = y > 0 ? head[p - width] : -1;
-    begin[2] = x > 0 ? head[p - 1] : -1;
-    begin[3] = head[p];
-    Dtype sum[kWarpChannels] = {};
-    for (int list = 0; list < 4; ++list) {
-      for (int o = begin[list]; o >= 0; o = next[o]) {
-        const WarpSample<Dtype> s = planes.sample(n, o);
-        Dtype weight = 0;
-        for (int k = 0; k < 4; ++k) weight += s.index[k] == p ? s.weight[k] : Dtype(0);
-        if (weight == 0) continue;
-        const Dtype* g = from + o;
-        for (int c = 0; c < kWarpChannels; ++c, g += planes.out_pixels()) {
-          if (c < count) sum[c] += weight * *g;
-        }
-      }
-    }
-    for (int c = 0; c < kWarpChannels; ++c) {
-      if (c < count) diff[(plane + c) * planes.pixels() + p] = sum[c];
     }
   }
 };
@@ -332,25 +137,6 @@ void warp_forward_gpu(const WarpShape& shape, Dtype fill, const Blob<Dtype>& ima
 }
 
 template <typename Dtype>
-void warp_backward_image_gpu(const WarpShape& shape, const Blob<Dtype>& top,
-                             const Blob<Dtype>& flow, Blob<Dtype>* image) {
-  const WarpPlanes<Dtype> planes(shape, *image, flow);
-  const int cells = planes.num * planes.pixels();
-  const device::Scratch memory(sizeof(int) *
-                               (cells + std::size_t(planes.num) * planes.out_pixels()));
-  const WarpLists lists = {memory.as<int>(), memory.as<int>() + cells};
-  if (device::plain_kernels()) {
-    launch(planes.num, LinkInOrder<Dtype>{planes, lists});
-  } else {
-    launch_fill(cells, -1, lists.head);
-    launch(planes.num * planes.out_pixels(), LinkInAnyOrder<Dtype>{planes, lists});
-    launch(cells, SortList{lists, device::Divisor(planes.pixels()), planes.out_pixels()});
-  }
-  launch(planes.groups() * cells,
-         WarpGather<Dtype>{planes, lists, top.gpu_diff(), image->mutable_gpu_diff()});
-}
-
-template <typename Dtype>
 void warp_backward_flow_gpu(const WarpShape& shape, const Blob<Dtype>& top,
                             const Blob<Dtype>& image, Blob<Dtype>* flow) {
   const WarpPlanes<Dtype> planes(shape, image, *flow);
@@ -364,8 +150,6 @@ void warp_backward_flow_gpu(const WarpShape& shape, const Blob<Dtype>& top,
 #define INSTANTIATE_WARP_GPU(Dtype)                                           \
   template void warp_forward_gpu(const WarpShape&, Dtype, const Blob<Dtype>&, \
                                  const Blob<Dtype>&, Blob<Dtype>*);           \
-  template void warp_backward_image_gpu(const WarpShape&, const Blob<Dtype>&, \
-                                        const Blob<Dtype>&, Blob<Dtype>*);    \
   template void warp_backward_flow_gpu(const WarpShape&, const Blob<Dtype>&,  \
                                        const Blob<Dtype>&, Blob<Dtype>*)
 

@@ -166,6 +166,37 @@ TEST(GpuFlow, WarpFromOnePlaceSumsAllGradients) {
   check.Run();
 }
 
+// Planes of few channels are summed up in units of their own.
+TEST(GpuFlow, WarpsImageGradientIsAsExactInSmallAndLargePlanes) {
+  SKIP_WITHOUT_DEVICE();
+  const int plane = 7 * 9, planes = 2 * 4;
+  const float sizes[planes] = {1e-37f, 1, 0, 1e30f, 3e-6f, 1e9f, NAN, 1e-20f};
+  vector<float> found[2];
+  for (const Caffe::Brew brew : {Caffe::CPU, Caffe::GPU}) {
+    LayerUnderTest<float> test("type: 'FlowWarp'", {{2, 4, 7, 9}, {2, 2, 7, 9}});
+    test.SetUp();
+    test.FillTopDiff(3);
+    for (int i = 0; i < planes * plane; ++i) {
+      float* diff = test.top[0]->mutable_cpu_diff();
+      diff[i] = sizes[i / plane] == 0 ? 0 : diff[i] * sizes[i / plane];
+    }
+    const Caffe::Brew before = Caffe::mode();
+    Caffe::set_mode(brew);
+    test.Forward();
+    test.Backward({true, true});
+    found[brew == Caffe::GPU] = diff_of(*test.bottom[0]);
+    Caffe::set_mode(before);
+  }
+  for (int i = 0; i < planes * plane; ++i) {
+    const float size = sizes[i / plane];
+    if (std::isnan(size)) {
+      EXPECT_TRUE(std::isnan(found[1][i])) << i;
+    } else {
+      EXPECT_NEAR(found[1][i], found[0][i], 2e-6 * size) << i;
+    }
+  }
+}
+
 TEST(GpuFlow, Resample) {
   for (const char* kind : {"NEAREST", "LINEAR", "CUBIC"}) {
     for (const char* antialias : {"true", "false"}) {
