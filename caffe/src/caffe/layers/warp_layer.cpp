@@ -29,6 +29,8 @@ void WarpLayer<Dtype>::Reshape(const vector<Blob<Dtype>*>& bottom,
               (image.height() == flow.height() && image.width() == flow.width()))
       << where << "image " << image.shape_string() << " and flow " << flow.shape_string()
       << " must agree in height and width";
+  CHECK_VALUE(image.count(2) > 0 || flow.count(2) == 0)
+      << where << "image " << image.shape_string() << " has no pixel to fetch";
   shape_.height = image.height();
   shape_.width = image.width();
   shape_.out_height = flow.height();

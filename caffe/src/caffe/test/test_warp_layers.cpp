@@ -395,9 +395,9 @@ TYPED_TEST(WarpLayersTest, CoordinatesMayHaveAnotherSizeThanTheImage) {
 
 TYPED_TEST(WarpLayersTest, RefuseFlowsThatDoNotFit) {
   typedef typename TypeParam::Dtype Dtype;
+  this->image_.Reshape(2, 3, 5, 7);
   const auto expect_refused = [&](WarpRule rule, const vector<int>& flow,
                                   const string& words) {
-    this->image_.Reshape(2, 3, 5, 7);
     this->flow_.Reshape(flow);
     const shared_ptr<Layer<Dtype>> layer = this->Make(rule);
     const string error = FullErrorOf([&] { layer->SetUp(this->bottoms_, this->tops_); });
@@ -409,6 +409,8 @@ TYPED_TEST(WarpLayersTest, RefuseFlowsThatDoNotFit) {
   expect_refused(WarpRule::kRelative, {2, 2, 5, 6}, "must agree in height and width");
   expect_refused(WarpRule::kAbsolute, {1, 2, 5, 7}, "must agree in num");
   expect_refused(WarpRule::kAbsolute, {2, 1, 5, 7}, "(N, 2, H, W) are needed");
+  this->image_.Reshape(2, 3, 0, 7);
+  expect_refused(WarpRule::kAbsolute, {2, 2, 5, 7}, "has no pixel to fetch");
 }
 
 }  // namespace

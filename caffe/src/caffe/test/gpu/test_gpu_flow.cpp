@@ -158,6 +158,13 @@ TEST(GpuFlow, WarpByCoordinates) {
   check_warp(text, {1, 10, 9, 2}, {1, 2, 3, 5});
 }
 
+TEST(GpuFlow, WarpToNothing) {
+  check_warp("type: 'FlowWarp'", {2, 3, 0, 7}, {2, 2, 0, 7});
+  check_warp("type: 'FlowWarp'", {0, 3, 4, 7}, {0, 2, 4, 7});
+  const string text = "type: 'Warp' warp_param { coordinates: ABSOLUTE }";
+  check_warp(text, {2, 3, 3, 4}, {2, 2, 0, 7});
+}
+
 TEST(GpuFlow, WarpFromOnePlaceSumsAllGradients) {
   GpuCheck check{"type: 'Warp' warp_param { coordinates: ABSOLUTE }",
                  {{2, 3, 4, 5}, {2, 2, 13, 11}}};
