@@ -2,6 +2,7 @@
 #include "caffe/device/blas.hpp"
 
 #include <map>
+#include <memory>
 
 #include "caffe/device/cuda/cuda_check.hpp"
 #include "caffe/device/cuda/handles.hpp"
@@ -18,32 +19,46 @@ namespace device {
 
 namespace {
 
-/// One handle a thread and device, each with a workspace of its own, as graphs need.
-struct Handles {
-  std::map<int, cublasHandle_t> by_device;
-  ~Handles() {
-    for (const auto& handle : by_device) cublasDestroy(handle.second);
-  }
-};
-
 constexpr std::size_t kWorkspace = std::size_t{32} << 20;
+
+/// A handle of the calling thread's, for one device, with a workspace of its own, as
+/// graphs need: whoever replays a graph works in the workspace of the thread that
+/// recorded it.
+class Handle {
+ public:
+  Handle() { CUBLAS_CHECK(cublasCreate(&handle_)); }
+  ~Handle() {
+    cublasDestroy(handle_);
+    free(workspace_);
+  }
+  void Prepare() {
+    CUBLAS_CHECK(cublasSetStream(handle_, stream()));
+    const PrivateMemory::Use memory_of_all(nullptr);  // it outlives the net that runs
+    workspace_ = allocate(kWorkspace);
+    CUBLAS_CHECK(cublasSetWorkspace(handle_, workspace_, kWorkspace));
+  }
+  cublasHandle_t get() const { return handle_; }
+  Handle(const Handle&) = delete;
+  Handle& operator=(const Handle&) = delete;
+
+ private:
+  cublasHandle_t handle_ = nullptr;
+  void* workspace_ = nullptr;
+};
 
 }  // namespace
 
 cublasHandle_t cublas_handle() {
-  static thread_local Handles handles;
-  cublasHandle_t& handle = handles.by_device[current()];
-  if (handle == nullptr) {
-    CUBLAS_CHECK(cublasCreate(&handle));
-    CUBLAS_CHECK(cublasSetStream(handle, stream()));
-    // Never given back: handles end with their threads, and graphs may still use it. So
-    // not from a net's own memory.
-    const PrivateMemory::Use memory_of_all(nullptr);
-    CUBLAS_CHECK(cublasSetWorkspace(handle, allocate(kWorkspace), kWorkspace));
+  static thread_local std::map<int, std::unique_ptr<Handle>> handles;
+  std::unique_ptr<Handle>& kept = handles[current()];
+  if (!kept) {
+    auto made = std::make_unique<Handle>();
+    made->Prepare();
+    kept = std::move(made);
   }
   CUBLAS_CHECK(cublasSetMathMode(
-      handle, tf32_allowed() ? CUBLAS_TF32_TENSOR_OP_MATH : CUBLAS_DEFAULT_MATH));
-  return handle;
+      kept->get(), tf32_allowed() ? CUBLAS_TF32_TENSOR_OP_MATH : CUBLAS_DEFAULT_MATH));
+  return kept->get();
 }
 
 // cuBLAS is column-major: the row-major C = A B is its C^T = B^T A^T.

@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "caffe/device/cuda/cuda_check.hpp"
@@ -52,6 +54,24 @@ void Count(std::size_t bytes) {
   }
 }
 
+/// Everything that can go back to the driver does. Where another thread records, its end
+/// is awaited, but not for ever: the caller may hold a lock that it wants.
+void trim_caches() {
+  if (is_recording()) return;
+  for (int k = 0; k < 200 && !DeviceAtRest(); ++k) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  empty_cache();
+}
+
+[[noreturn]] void throw_out_of_memory(std::size_t size) {
+  std::size_t free_bytes = 0, total = 0;
+  cudaMemGetInfo(&free_bytes, &total);
+  CAFFE_THROW(kMemory) << "out of device memory: " << Megabytes(size) << " asked for, "
+                       << Megabytes(free_bytes) << " of " << Megabytes(total) << " free, "
+                       << Megabytes(g_allocated) << " held by blobs";
+}
+
 }  // namespace
 
 bool cache_is_off() {
@@ -71,12 +91,16 @@ Cache::~Cache() {
 void* Cache::Allocate(std::size_t bytes) {
   const std::size_t size =
       RoundUp(std::max(bytes, std::size_t{1}), cache_is_off() ? 1 : kAlignment);
-  const std::lock_guard<std::mutex> lock(mutex_);
+  std::unique_lock<std::mutex> lock(mutex_);
   auto found = Find(size);
-  if (found == free_.end()) {
-    Grow(size);
+  if (found == free_.end() && !Grow(size)) {
+    lock.unlock();
+    trim_caches();
+    lock.lock();
     found = Find(size);
+    if (found == free_.end() && !Grow(size)) throw_out_of_memory(size);
   }
+  if (found == free_.end()) found = Find(size);
   char* start = found->second;
   free_.erase(found);
   Piece& piece = pieces_[start];
@@ -101,15 +125,21 @@ Cache::FreePieces::iterator Cache::Find(std::size_t size) {
     if (size < kSmall && found->first > kSegment) break;
     const std::uint64_t owner = pieces_[found->second].owner;
     if (owner == 0 || owner == ThreadNumber()) return found;
-    if (WaitForAll()) return Find(size);
+    if (WaitForAll()) return pins_ > 0 ? found : Find(size);
   }
   return free_.end();
 }
 
-/// After it what is free is as good as new, for whichever thread. False: see
-/// wait_for_device.
+/// False: see DeviceAtRest.
 bool Cache::WaitForAll() {
-  if (!wait_for_device()) return false;
+  const DeviceAtRest rest;
+  if (!rest) return false;
+  if (pins_ == 0) JoinFree();  // a graph goes on using what is free
+  return true;
+}
+
+/// What is free becomes as good as new, for whichever thread.
+void Cache::JoinFree() {
   free_.clear();
   for (auto piece = pieces_.begin(); piece != pieces_.end();) {
     if (piece->second.free) piece->second.owner = 0;
@@ -122,7 +152,6 @@ bool Cache::WaitForAll() {
     if (piece->second.free) free_.insert({piece->second.bytes, piece->first});
     piece = next;
   }
-  return true;
 }
 
 bool Cache::Free(void* pointer) {
@@ -156,48 +185,42 @@ bool Cache::Free(void* pointer) {
   return true;
 }
 
-void Cache::Empty() {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  EmptyLocked();
-}
-
 /// Both free, neighbours of one segment, last used by one stream.
 bool Cache::Joins(const Entry& a, const Entry& b) {
   return a.second.free && b.second.free && a.second.segment == b.second.segment &&
          a.first + a.second.bytes == b.first && a.second.owner == b.second.owner;
 }
 
-void Cache::Grow(std::size_t size) {
-  const std::size_t bytes = cache_is_off()      ? size
-                            : size < kSmall     ? kSegment
-                            : size < kLarge / 2 ? kLarge
-                                                : RoundUp(size, kSegment);
+/// A new segment of at least that size; false where the driver has not so much.
+bool Cache::Grow(std::size_t size) {
+  const std::size_t wanted = cache_is_off()      ? size
+                             : size < kSmall     ? kSegment
+                             : size < kLarge / 2 ? kLarge
+                                                 : RoundUp(size, kSegment);
   void* start = nullptr;
-  cudaError_t error = cudaMalloc(&start, bytes);
-  if (error == cudaErrorMemoryAllocation && !is_recording()) {
-    cudaGetLastError();
-    EmptyLocked();
-    error = cudaMalloc(&start, bytes);
+  for (const std::size_t bytes : {wanted, std::min(wanted, RoundUp(size, kSegment))}) {
+    const cudaError_t error = cudaMalloc(&start, bytes);
+    if (error == cudaErrorMemoryAllocation) {
+      cudaGetLastError();
+      continue;
+    }
+    CUDA_CHECK(error);
+    Piece piece;
+    piece.bytes = bytes;
+    piece.free = true;
+    piece.segment = static_cast<char*>(start);
+    pieces_[piece.segment] = piece;
+    free_.insert({bytes, piece.segment});
+    return true;
   }
-  if (error == cudaErrorMemoryAllocation) {
-    cudaGetLastError();
-    std::size_t free_bytes = 0, total = 0;
-    cudaMemGetInfo(&free_bytes, &total);
-    CAFFE_THROW(kMemory) << "out of device memory: " << Megabytes(size) << " asked for, "
-                         << Megabytes(free_bytes) << " of " << Megabytes(total)
-                         << " free, " << Megabytes(g_allocated) << " held by blobs";
-  }
-  CUDA_CHECK(error);
-  Piece piece;
-  piece.bytes = bytes;
-  piece.free = true;
-  piece.segment = static_cast<char*>(start);
-  pieces_[piece.segment] = piece;
-  free_.insert({bytes, piece.segment});
+  return false;
 }
 
-void Cache::EmptyLocked() {
-  if (!WaitForAll()) return;
+void Cache::Empty() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const DeviceAtRest rest;
+  if (pins_ > 0 || !rest) return;
+  JoinFree();
   for (auto piece = pieces_.begin(); piece != pieces_.end();) {
     const auto next = std::next(piece);
     const bool whole =
@@ -259,6 +282,15 @@ void empty_ownerless_caches() {
 
 Cache* exchange_thread_cache(Cache* cache) { return std::exchange(thread_cache, cache); }
 
+std::shared_ptr<Cache> registered_thread_cache() {
+  PrivateCaches& all = private_caches();
+  const std::lock_guard<std::mutex> lock(all.mutex);
+  for (const auto& cache : all.caches) {
+    if (cache.get() == thread_cache) return cache;
+  }
+  return nullptr;
+}
+
 void* allocate(std::size_t bytes) {
   void* pointer = thread_cache != nullptr ? thread_cache->Allocate(bytes)
                                           : cache(current()).Allocate(bytes);
@@ -291,6 +323,9 @@ void free(void* pointer) noexcept {
 void empty_cache() {
   cache(current()).Empty();
   empty_ownerless_caches();
+  PrivateCaches& all = private_caches();
+  const std::lock_guard<std::mutex> lock(all.mutex);
+  for (const auto& cache : all.caches) cache->Empty();
 }
 std::size_t allocated_bytes() { return g_allocated; }
 std::size_t peak_allocated_bytes() { return g_peak; }

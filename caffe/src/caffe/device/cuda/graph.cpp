@@ -56,12 +56,11 @@ class Capture {
 
 }  // namespace
 
-bool wait_for_device() {
-  const std::lock_guard<std::mutex> lock(recordings().mutex);
-  if (recordings().count > 0) return false;
-  if (cudaDeviceSynchronize() == cudaSuccess) return true;
+DeviceAtRest::DeviceAtRest() : lock_(recordings().mutex) {
+  holds_ = recordings().count == 0 && cudaDeviceSynchronize() == cudaSuccess;
+  if (holds_) return;
   cudaGetLastError();
-  return false;
+  lock_.unlock();
 }
 
 // Without a cache, what a recording frees goes back to the driver at once.
@@ -85,13 +84,24 @@ PrivateMemory::Use::Use(PrivateMemory* memory)
           exchange_thread_cache(memory != nullptr ? &memory->impl_->cache : nullptr)) {}
 PrivateMemory::Use::~Use() { exchange_thread_cache(static_cast<Cache*>(before_)); }
 
+/// What was captured, and the cache that it drew from.
 struct Graph::Impl {
+  std::shared_ptr<Cache> memory = registered_thread_cache();
   cudaGraph_t graph = nullptr;
   cudaGraphExec_t executable = nullptr;
+  Impl() {
+    if (memory) memory->Pin();
+  }
   ~Impl() {
     if (executable != nullptr) cudaGraphExecDestroy(executable);
     if (graph != nullptr) cudaGraphDestroy(graph);
+    if (!memory) return;
+    memory->Unpin();
+    memory.reset();
+    empty_ownerless_caches();
   }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
 };
 
 Graph::Graph() = default;
