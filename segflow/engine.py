@@ -2,6 +2,7 @@
 
 import argparse
 
+from segflow import cli, processes
 from segflow.errors import SegflowError
 
 
@@ -20,14 +21,21 @@ def add_gpu_argument(parser: argparse._ActionsContainer) -> None:
 def start_engine(gpu: int | None = None) -> None:
     """Import caffe, quietly, and choose the device.
 
-    gpu: number of a GPU; None: the CPU. Raises SegflowError that says how to build caffe, and
-    caffe.Error where there is no such GPU.
+    gpu: number of a GPU; None: the CPU. A build that has no GPU code works on the CPU, which is
+    said. Raises SegflowError that says how to build caffe, and caffe.Error where there is no such
+    GPU.
     """
     try:
         import caffe
     except ImportError as error:
         raise SegflowError(str(error)) from error
     caffe.set_logging_disabled()
-    if gpu is not None:
-        caffe.set_device(gpu)
-        caffe.set_mode_gpu()
+    if gpu is None:
+        return
+    caffe.set_device(gpu)
+    caffe.set_mode_gpu()
+    if caffe.device_count() == 0 and processes.is_root():
+        cli.complain(
+            "note: caffe was built for CPUs only, so --gpu has no effect: all runs on the CPU "
+            "(caffe/docs/gpu.md tells how to build it for GPUs)"
+        )

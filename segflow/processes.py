@@ -33,6 +33,11 @@ def own_gpu(first: int | None) -> int | None:
     return first + _joined.local_rank if _joined and first is not None else first
 
 
+def is_root() -> bool:
+    """Whether this process speaks for all; alone: it does."""
+    return _joined is None or _joined.is_root
+
+
 def own_name() -> str:
     """'process 1 of 2: ' where there are several, else nothing."""
     return f"process {_joined.rank} of {_joined.size}: " if _joined else ""

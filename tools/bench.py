@@ -106,8 +106,12 @@ def bench_gpu(args: argparse.Namespace) -> None:
     """SegFlow, correlation and warp on the GPU; a line a row, then one line of JSON."""
     _prepare_process(args.threads)
     from segflow.bench.gpu import run_rows
+    from segflow.errors import SegflowError
 
-    run_rows(args.deadline, args.json, args.only, small=args.small)
+    try:
+        run_rows(args.deadline, args.json, args.only, small=args.small)
+    except SegflowError as error:
+        sys.exit(f"bench.py: {error}")
 
 
 def main() -> int:

@@ -25,6 +25,7 @@ import numpy as np
 
 from segflow.bench import deploy_net
 from segflow.bench.operators import Operator, correlation, flow_warp, operator_net
+from segflow.errors import SegflowError
 
 GFLOP = 198.55  # convolutions and deconvolutions of the deploy net at 480x854
 RUNS = 20
@@ -263,7 +264,10 @@ def run_rows(
     import caffe
 
     if caffe.device_count() == 0:
-        raise RuntimeError("no GPU can be used here: nvidia-smi tells whether the driver sees one")
+        raise SegflowError(
+            "no GPU can be used here: either caffe was built for CPUs only (caffe/docs/gpu.md), "
+            "or the driver sees none (nvidia-smi tells)"
+        )
     caffe.set_device(0)
     caffe.set_mode_gpu()
     report: dict[str, Any] = {"framework": "caffe", "device": caffe.device_name(0), "rows": []}

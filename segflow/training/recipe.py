@@ -101,6 +101,14 @@ def make_plan(
     steps = [(0, "flow", recipe.flow_first)] if recipe.flow_first and "flow" in here else []
     if recipe.flow_first and "flow" not in here:
         say(f"{folder.name} has no flow stage; --flow-first is left out")
+    for kind, option, count in (
+        ("segmentation", "seg", recipe.seg_iters),
+        ("flow", "flow", recipe.flow_iters),
+        ("joint", "joint", recipe.joint_iters),
+    ):
+        stands_in = kind == "joint" and recipe.mode == "joint"  # for the one branch there is
+        if count is not None and kind not in kinds and not stands_in:
+            say(f"--{option}-iters {count} has no effect: the rounds have no {kind} stage")
     for number in range(1, recipe.rounds + 1):
         steps += [(number, kind, _iterations(recipe, folder, kind)) for kind in kinds]
     return [Stage(i, *step) for i, step in enumerate(step for step in steps if step[2] > 0)]

@@ -81,6 +81,8 @@ class Trainer:
         for stage in self.plan:
             mark = "done" if stage.index < self.state.stage else f"{stage.iterations} iterations"
             say(f"stage {stage.index + 1} of {len(self.plan)}: {stage.title} ({mark})")
+        if self.state.stage >= len(self.plan) > 0:
+            say("all stages are done and keep their lengths; --rounds N adds stages")
         say(f"held out: {self.held_out.description}")
         self.processes.barrier()  # all have read where the training stands
         with self._open_metrics() as metrics:

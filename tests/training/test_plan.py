@@ -50,6 +50,15 @@ def test_iterations_come_from_the_solver_where_none_are_given(tiny):
     assert kinds(make_plan(Recipe(str(tiny), mode="joint"), NetFolder(tiny))) == [(1, "joint", 6)]
 
 
+def test_iterations_of_a_stage_that_the_rounds_do_not_have_are_told():
+    said = []
+    folder = find_net("pwcnet")
+    plan = make_plan(Recipe(str(folder.path), seg_iters=2, flow_iters=7), folder, said.append)
+    assert kinds(plan) == [(1, "flow", 7)]
+    assert any("--seg-iters 2 has no effect" in text for text in said)
+    assert not any("flow-iters" in text for text in said)
+
+
 @pytest.mark.parametrize("mode", ["alternate", "joint"])
 def test_an_ablation_with_one_branch_trains_that_branch(mode):
     said = []
