@@ -57,6 +57,13 @@ caffe::SolverAction::Enum ActionOf(const string& name, const string& flag) {
   return caffe::SolverAction::NONE;
 }
 
+int DeviceNumber(const string& id) {
+  CHECK(!id.empty() && id.size() < 10 &&
+        id.find_first_not_of("0123456789") == string::npos)
+      << "-gpu: '" << id << "' is not the number of a GPU (0, 1, ... or all)";
+  return std::atoi(id.c_str());
+}
+
 void SelectDevice(const CommandLine& flags) {
   if (flags.text("gpu").empty()) {
     LOG(INFO) << "Use CPU.";
@@ -68,12 +75,11 @@ void SelectDevice(const CommandLine& flags) {
   const size_t process = static_cast<size_t>(together ? caffe::local_rank() : 0);
   CHECK(!ids.empty()) << "-gpu: give the number of a GPU (0, 1, ... or all)";
   const string id = all ? std::to_string(process) : ids[process % ids.size()];
-  CHECK(id.find_first_not_of("0123456789") == string::npos)
-      << "-gpu: '" << id << "' is not the number of a GPU (0, 1, ... or all)";
+  const int device = DeviceNumber(id);
   LOG_IF(WARNING, ids.size() > 1 && !together)
       << "One process works on one GPU: " << id << ". (mpirun -n " << ids.size()
       << " caffe train ... trains on all of them.)";
-  Caffe::SetDevice(std::atoi(id.c_str()));  // a CPU-only build warns and goes on
+  Caffe::SetDevice(device);  // a CPU-only build warns and goes on
   Caffe::set_mode(Caffe::GPU);
 }
 
@@ -110,11 +116,15 @@ int Train(const CommandLine& flags) {
   for (const string& stage : flags.list("stage")) {
     solver_param.mutable_train_state()->add_stage(stage);
   }
-  if (flags.text("gpu").empty() && Caffe::FindDevice() >= 0 &&
-      solver_param.solver_mode() == caffe::SolverParameter_SolverMode_GPU) {
+  const bool solver_wants_gpu =  // GPU is the default as well
+      flags.text("gpu").empty() &&
+      solver_param.solver_mode() == caffe::SolverParameter_SolverMode_GPU;
+  if (solver_wants_gpu && Caffe::FindDevice() >= 0) {
     Caffe::SetDevice(solver_param.device_id());
     Caffe::set_mode(Caffe::GPU);
   } else {
+    LOG_IF(WARNING, solver_wants_gpu && solver_param.has_solver_mode())
+        << "solver_mode is GPU, but no GPU can be used here: this trains on the CPU.";
     SelectDevice(flags);
   }
   if (!flags.text("snapshot").empty()) solver_param.clear_weights();
@@ -259,6 +269,22 @@ int Time(const CommandLine& flags) {
   return 0;
 }
 
+int DeviceQuery(const CommandLine& flags) {
+  vector<string> ids = flags.list("gpu");
+  if (flags.text("gpu") == "all") {
+    ids.clear();
+    for (int id = Caffe::FindDevice(); id >= 0; id = Caffe::FindDevice(id + 1)) {
+      ids.push_back(std::to_string(id));
+    }
+  }
+  if (ids.empty()) Caffe::DeviceQuery();
+  for (const string& id : ids) {
+    Caffe::SetDevice(DeviceNumber(id));
+    Caffe::DeviceQuery();
+  }
+  return 0;
+}
+
 int Run(int argc, char** argv) {
   CommandLine flags = MakeFlags();
   const vector<string> words = flags.Parse(argc, argv);
@@ -274,10 +300,7 @@ int Run(int argc, char** argv) {
   if (command == "train") return Train(flags);
   if (command == "test") return Test(flags);
   if (command == "time") return Time(flags);
-  if (command == "device_query") {
-    Caffe::DeviceQuery();
-    return 0;
-  }
+  if (command == "device_query") return DeviceQuery(flags);
   CAFFE_THROW(kValue) << "unknown command '" << command
                       << "' (known: train, test, time, device_query)";
 }

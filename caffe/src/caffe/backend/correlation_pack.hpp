@@ -189,10 +189,10 @@ inline std::vector<RowGroup> row_groups(int rows, int step, int most) {
 template <typename Body>
 void for_each_piece(int count, int most, const Body& body) {
   const int pieces = (count + most - 1) / most;
-  for (int p = 0; p < pieces; ++p) {
-    const int begin = count * p / pieces;
-    body(begin, count * (p + 1) / pieces - begin);
-  }
+  const auto start = [=](int p) {
+    return static_cast<int>(std::int64_t{count} * p / pieces);
+  };
+  for (int p = 0; p < pieces; ++p) body(start(p), start(p + 1) - start(p));
 }
 
 /// Aligned memory of the calling thread that stays from pass to pass.

@@ -7,12 +7,18 @@
 
 namespace caffe {
 
+namespace {
+constexpr unsigned int kMostMultiple = 1 << 24;  // sizes stay far from INT_MAX
+}  // namespace
+
 template <typename Dtype>
 void PadLayer<Dtype>::LayerSetUp(const vector<Blob<Dtype>*>&,
                                  const vector<Blob<Dtype>*>&) {
   const PadParameter& param = this->layer_param_.pad_param();
-  CHECK_GT(param.multiple_of(), 0u) << "layer '" << this->layer_param_.name()
-                                    << "': pad_param.multiple_of must be at least 1";
+  CHECK_VALUE(param.multiple_of() >= 1 && param.multiple_of() <= kMostMultiple)
+      << "layer '" << this->layer_param_.name()
+      << "': pad_param.multiple_of must be from 1 to " << kMostMultiple << ", not "
+      << param.multiple_of();
   edge_ = param.mode() == PadParameter::EDGE;
 }
 

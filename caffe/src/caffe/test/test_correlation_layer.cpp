@@ -275,7 +275,9 @@ TYPED_TEST(CorrelationLayerTest, FollowsTheFormulaInOneDimension) {
       for (const Case& c : vector<Case>{{{2, 3, 5, 12}, 4, 1, 4, 1, 1},
                                         {{1, 20, 7, 35}, 6, 3, 6, 2, 2},
                                         {{1, 2, 4, 30}, 3, 1, 5, 1, 2},
-                                        {{1, 5, 6, 9}, 2, 3, 1, 1, 1}}) {
+                                        {{1, 5, 6, 9}, 2, 3, 1, 1, 1},
+                                        // Columns by pieces of them pass 2^31.
+                                        {{1, 1, 1, 2}, 60000, 1, 60000, 1, 1}}) {
         this->Settings(c, subtract, direction);
         Correlation1DLayer<Dtype> layer(this->param_);
         layer.SetUp(this->bottoms_, this->tops_);

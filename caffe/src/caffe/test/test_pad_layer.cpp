@@ -106,6 +106,9 @@ TYPED_TEST(PadLayerTest, RefusesWhatItCannotPad) {
   this->SetShape({1, 1, 3, 5});
   PadLayer<Dtype> zero(this->param_);
   EXPECT_THROW(zero.SetUp(this->bottoms_, this->tops_), Error);
+  this->Settings(-4);  // a huge number without sign: the size would overflow
+  PadLayer<Dtype> huge(this->param_);
+  EXPECT_THROW(huge.SetUp(this->bottoms_, this->tops_), Error);
   this->Settings(4);
   this->SetShape({3, 5});
   PadLayer<Dtype> flat(this->param_);

@@ -54,7 +54,11 @@ void CheckHost(const void* pointer, const char* what) {
 
 bool FromEnvironment() {
   const char* device = std::getenv("CAFFE_DEVICE");
-  return device != nullptr && std::strcmp(device, "simulated") == 0;
+  if (device == nullptr || *device == '\0') return false;
+  const bool simulated = std::strcmp(device, "simulated") == 0;
+  LOG_IF(WARNING, !simulated) << "CAFFE_DEVICE is '" << device << "' and is ignored: the "
+                              << "only value known is 'simulated'.";
+  return simulated;
 }
 
 std::atomic<bool> g_tf32{false};
@@ -67,15 +71,24 @@ bool is_built() {
 }
 bool is_simulated() { return true; }
 int count() { return is_built() ? 2 : 0; }
-std::string name(int) { return "simulated"; }
-std::string description() { return "Device: simulated (host memory; for tests)"; }
 
 namespace {
 thread_local int current_device = 0;
+void CheckExists(int id) {
+  CHECK_VALUE(is_usable(id)) << "there is no device " << id << "; this machine has "
+                             << count();
+}
+}  // namespace
+
+std::string name(int id) {
+  CheckExists(id);
+  return "simulated";
+}
+std::string description() {
+  return "Device " + std::to_string(current()) + ": simulated (host memory; for tests)";
 }
 void select(int id) {
-  CHECK_VALUE(id >= 0 && id < count())
-      << "there is no device " << id << "; this machine has " << count();
+  CheckExists(id);
   current_device = id;
 }
 int current() { return current_device; }
