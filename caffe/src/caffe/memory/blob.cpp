@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "caffe/device/device.hpp"
+#include "caffe/device/graph.hpp"
 #include "caffe/util/math_functions.hpp"
 #include "caffe/util/math_functions_gpu.hpp"
 
@@ -212,6 +213,7 @@ void Blob<Dtype>::CopyFrom(const Blob& source, bool copy_diff, bool reshape) {
   if (Caffe::mode() == Caffe::GPU) {
     device::copy_on_device(to->mutable_gpu_data(), from->gpu_data(),
                            sizeof(Dtype) * count_);
+    if (!device::is_recording()) to->SyncViews();
   } else {
     std::memcpy(to->mutable_cpu_data(), from->cpu_data(), sizeof(Dtype) * count_);
   }
@@ -288,6 +290,7 @@ void Blob<Dtype>::Update() {
   CHECK(data()->head() != SyncedMemory::UNINITIALIZED) << "update of a blob without data";
   if (LivesOnDevice(*diff()) || LivesOnDevice(*data())) {
     caffe_gpu_axpy<Dtype>(count_, Dtype(-1), gpu_diff(), mutable_gpu_data());
+    data_->SyncViews();
   } else {
     caffe_axpy<Dtype>(count_, Dtype(-1), cpu_diff(), mutable_cpu_data());
   }

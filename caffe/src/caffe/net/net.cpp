@@ -160,7 +160,7 @@ template <typename Dtype>
 void FillDiff(Dtype value, Blob<Dtype>* blob) {
   if (Caffe::mode() == Caffe::GPU) {
     caffe_gpu_set(blob->count(), value, blob->mutable_gpu_diff());
-    blob->diff()->SyncViews();
+    if (!device::is_recording()) blob->diff()->SyncViews();
   } else {
     caffe_set(blob->count(), value, blob->mutable_cpu_diff());
   }
@@ -238,7 +238,8 @@ void Net<Dtype>::BackwardFromTo(int start, int end) {
                     Error::kMemory);
       }
       for (size_t b = 0; b < bottom_vecs_[i].size(); ++b) {
-        if (bottom_need_backward_[i][b]) bottom_vecs_[i][b]->diff()->SyncViews();
+        if (!bottom_need_backward_[i][b] || device::is_recording()) continue;
+        bottom_vecs_[i][b]->diff()->SyncViews();
       }
       if (debug_info_) BackwardDebugInfo(i);
       plan_->AfterBackward(i);

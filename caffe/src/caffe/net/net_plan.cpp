@@ -270,7 +270,7 @@ int NetPlan<Dtype>::RunGroupBackward(int layer_id, int end) {
                      " with the layers fused to it");
     throw;
   }
-  if (propagate_down[0]) bottom[0]->diff()->SyncViews();
+  if (propagate_down[0] && !device::is_recording()) bottom[0]->diff()->SyncViews();
   AfterBackward(group.first);
   return group.first - 1;
 }

@@ -68,6 +68,22 @@ TEST(GpuMemory, WhatAViewWritesReachesTheDevice) {
   EXPECT_EQ(2 + 3 + 8, sum);
 }
 
+TEST(GpuMemory, AViewSeesCopiesAndUpdatesOnTheDevice) {
+  SKIP_WITHOUT_DEVICE();
+  const GpuMode mode;
+  Blob<float> blob(vector<int>{3}), other(vector<int>{3});
+  fill_uniform(&other, 4);
+  const vector<float> values = data_of(other);
+  const float* view = blob.mutable_cpu_data();
+  blob.data()->AddView();
+  blob.CopyFrom(other);
+  EXPECT_EQ(values, vector<float>(view, view + 3));
+  caffe_gpu_set(3, 2.f, blob.mutable_gpu_diff());
+  blob.Update();
+  for (int i = 0; i < 3; ++i) EXPECT_FLOAT_EQ(values[i] - 2, view[i]);
+  blob.data()->RemoveView();
+}
+
 TEST(GpuMemory, ChannelsLastAndBack) {
   SKIP_WITHOUT_DEVICE();
   Blob<float> blob(vector<int>{2, 3, 2, 2}), copy(vector<int>{24});

@@ -250,6 +250,21 @@ TEST_F(GpuNetRecording, AViewOfAnOutputThatIsWrittenInPlaceChannelsLast) {
   EXPECT_EQ(2, nets.count().forwards);
 }
 
+TEST_F(GpuNetRecording, AViewOfAnInnerGradientFollowsEachReplay) {
+  const NetPair nets(training_net("", "h"), TRAIN);
+  train_and_compare(nets, 1);
+  const auto inner = nets.recorded->blob_by_name("c");
+  const float* view = inner->cpu_diff();
+  inner->diff()->AddView();
+  for (int update = 0; update < 4; ++update) {
+    train_and_compare(nets, 1);
+    expect_near(diff_of(*nets.plain->blob_by_name("c")),
+                vector<float>(view, view + inner->count()), 1e-5, "through the view");
+  }
+  EXPECT_EQ(2, nets.count().backwards);
+  inner->diff()->RemoveView();
+}
+
 TEST_F(GpuNetRecording, TrainingDoesNotReplayAnOldFormOfItsWeights) {
   const Environment layout("CAFFE_LAYOUT", "channels-last");
   const NetPair nets(recorded_batch_net(), TRAIN);
