@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "_caffe.hpp"
+#include "caffe/device/device.hpp"
 #include "caffe/util/io.hpp"
 #include "caffe/util/upgrade_proto.hpp"
 #if __has_include("caffe/layers/memory_data_layer.hpp")
@@ -141,15 +142,24 @@ void CheckShapesOfForward(const FloatNet& net, int start, int end) {
   });
 }
 
+/// Another Python thread may read the gradients next, and errors of the device belong to
+/// this call.
+void FinishOnDevice() {
+  if (Caffe::mode() == Caffe::GPU) device::synchronize();
+}
+
 void Backward(FloatNet& net, int start, int end) {
   const LongCall call(&net);
   CheckShapesOfForward(net, start, end);
   net.BackwardFromTo(start, end);
+  FinishOnDevice();
 }
 
 float ForwardBackward(FloatNet& net) {
   const LongCall call(&net);
-  return net.ForwardBackward();
+  const float loss = net.ForwardBackward();
+  FinishOnDevice();
+  return loss;
 }
 
 py::dict CopyFrom(FloatNet& net, const py::object& path) {

@@ -9,6 +9,7 @@
 #include <random>
 
 #include "caffe/device/device.hpp"
+#include "caffe/device/thread_device.hpp"
 #include "caffe/util/rng.hpp"
 
 namespace caffe {
@@ -16,6 +17,18 @@ namespace caffe {
 namespace {
 
 std::atomic<int> g_default_mode{Caffe::CPU};
+
+/// What SetDevice was told last, -1: nothing; CUDA starts each thread on device 0.
+std::atomic<int> g_default_device{-1};
+thread_local bool device_is_set = false;
+
+/// A thread that has chosen none settles on the default when it first works in GPU mode.
+void SettleDevice() {
+  if (device_is_set) return;
+  device_is_set = true;
+  const int device_id = g_default_device;
+  if (device_id >= 0) device::select(device_id);
+}
 
 unsigned int EntropySeed() {
   std::random_device device;
@@ -34,7 +47,10 @@ Caffe::~Caffe() = default;
 
 Caffe::Brew Caffe::mode() {
   const Caffe& caffe = Get();
-  return caffe.mode_is_set_ ? caffe.mode_ : static_cast<Brew>(g_default_mode.load());
+  const Brew mode =
+      caffe.mode_is_set_ ? caffe.mode_ : static_cast<Brew>(g_default_mode.load());
+  if (mode == GPU) SettleDevice();
+  return mode;
 }
 
 void Caffe::set_mode(Brew mode) {
@@ -51,6 +67,7 @@ void Caffe::set_mode(Brew mode) {
   Caffe& caffe = Get();
   caffe.mode_ = mode;
   caffe.mode_is_set_ = true;
+  if (mode == GPU) SettleDevice();
   g_default_mode.store(mode);
 }
 
@@ -64,9 +81,15 @@ Caffe::RNG& Caffe::rng_stream() {
   return *caffe.random_generator_;
 }
 
+void set_device_of_thread(int device_id) {
+  device::select(device_id);
+  device_is_set = true;
+}
+
 void Caffe::SetDevice(const int device_id) {
   if (device::is_built()) {
-    device::select(device_id);
+    set_device_of_thread(device_id);
+    g_default_device = device_id;
     return;
   }
   static std::atomic<bool> warned{false};

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "caffe/device/device.hpp"
 #include "caffe/parallel/gradient_reducer.hpp"
 #include "caffe/util/format.hpp"
 #include "caffe/util/io.hpp"
@@ -218,6 +219,8 @@ void Solver<Dtype>::Step(int iters) {
       break;
     }
   }
+  // Another thread may read the weights next.
+  if (Caffe::mode() == Caffe::GPU) device::synchronize();
 }
 
 template <typename Dtype>

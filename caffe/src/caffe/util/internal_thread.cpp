@@ -1,6 +1,8 @@
 // Starting, stopping and failing of InternalThread.
 #include "caffe/internal_thread.hpp"
 
+#include "caffe/device/device.hpp"
+#include "caffe/device/thread_device.hpp"
 #include "caffe/util/math_functions.hpp"
 
 namespace caffe {
@@ -32,18 +34,15 @@ void InternalThread::StartInternalThread() {
   Settings settings{Caffe::mode(),         0,
                     Caffe::solver_count(), Caffe::solver_rank(),
                     Caffe::multiprocess(), caffe_rng_rand()};
-#ifndef CPU_ONLY
-  CUDA_CHECK(cudaGetDevice(&settings.device));
-#endif
+  // In CPU mode a CUDA build has to do without a device, too.
+  if (settings.mode == Caffe::GPU) settings.device = device::current();
   thread_ = std::make_unique<std::thread>([this, settings] { Entry(settings); });
 }
 
 void InternalThread::Entry(Settings settings) {
   Interruption::Current() = &interruption_;
   try {
-#ifndef CPU_ONLY
-    CUDA_CHECK(cudaSetDevice(settings.device));
-#endif
+    if (settings.mode == Caffe::GPU) set_device_of_thread(settings.device);
     Caffe::set_mode(settings.mode);
     Caffe::set_random_seed(settings.seed);
     Caffe::set_solver_count(settings.solver_count);

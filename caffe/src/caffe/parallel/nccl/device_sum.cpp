@@ -3,6 +3,8 @@
 
 #include <nccl.h>
 
+#include <exception>
+
 #include "caffe/common.hpp"
 #include "caffe/device/cuda/cuda_check.hpp"
 #include "caffe/device/stream.hpp"
@@ -28,7 +30,12 @@ class NcclSum : public DeviceSum {
     Check(ncclCommInitRank(&processes_, processes->size(), id, processes->rank()));
   }
   ~NcclSum() override {
-    ncclCommDestroy(processes_);
+    // Destroying waits for sums; after an error the others may never take part in one.
+    if (std::uncaught_exceptions() > 0) {
+      ncclCommAbort(processes_);
+    } else {
+      ncclCommDestroy(processes_);
+    }
     cudaEventDestroy(event_);
     cudaStreamDestroy(stream_);
   }
