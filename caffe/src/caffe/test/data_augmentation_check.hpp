@@ -8,15 +8,15 @@
 #include <string>
 #include <vector>
 
+#include "any_device_test.hpp"
 #include "augmentation_check.hpp"
 #include "caffe/layers/data_augmentation_layer.hpp"
-#include "caffe/test/test_caffe_main.hpp"
 #include "error_check.hpp"
 
 namespace caffe {
 
 template <typename TypeParam>
-class DataAugmentationLayerTest : public MultiDeviceTest<TypeParam> {
+class DataAugmentationLayerTest : public AnyDeviceTest<TypeParam> {
  protected:
   typedef typename TypeParam::Dtype Dtype;
 

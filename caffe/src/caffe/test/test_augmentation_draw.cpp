@@ -184,21 +184,19 @@ TEST(AugmentationDrawTest, SpreadsAreDiscountedAndGatesLeaveTheDefault) {
   Caffe::set_random_seed(2);
   // Failed gates: shifts and angles 0, factors 1 although exp(0.7) could be meant.
   const AugmentationParameter shut = parsed(
-      "translate { rand_type: 'uniform_bernoulli' mean: 5 prob: 0 }"
-      "rotate { rand_type: 'gaussian_bernoulli' mean: 5 prob: 0 multiplier: 2 }"
+      "translate { rand_type: 'uniform_bernoulli' exp: true mean: 5 prob: 0 }"
+      "rotate { rand_type: 'gaussian_bernoulli' exp: true mean: 5 prob: 0 multiplier: 2 }"
       "zoom { rand_type: 'uniform_bernoulli' exp: true mean: 5 prob: 0 multiplier: 2 }"
       "squeeze { rand_type: 'uniform_bernoulli' mean: 5 prob: 0 }");
   EXPECT_EQ(numbers(draw_group(shut, kSpatialGroup, 1)), numbers(Coefficients()));
-  // Squeeze multiplies one zoom and divides the other; translate_x overrides translate.
-  const Coefficients c =
-      draw_group(parsed("zoom { mean: 3 } squeeze { mean: 2 } translate { mean: 1 } "
-                        "translate_x { mean: 7 } mirror { mean: 0.5 spread: 9 }"),
-                 kSpatialGroup, 1);
+  // Squeeze multiplies one zoom and divides the other; mirror is never spread.
+  const Coefficients c = draw_group(
+      parsed("zoom { mean: 3 } squeeze { mean: 2 } mirror { mean: 0.5 spread: 9 }"),
+      kSpatialGroup, 1);
   EXPECT_EQ(c.zoom_x, 6);
   EXPECT_EQ(c.zoom_y, 1.5);
-  EXPECT_EQ(c.dx, 7);
-  EXPECT_EQ(c.dy, 1);
-  EXPECT_EQ(c.mirror, 1);  // never spread: 0.5 is true
+  EXPECT_EQ(c.mirror, 1);
+  EXPECT_EQ(draw_group(parsed("mirror { spread: 9 }"), kSpatialGroup, 1).mirror, 0);
   double most = 0;
   for (int i = 0; i < 200; ++i) {
     const Coefficients drawn =
@@ -209,6 +207,22 @@ TEST(AugmentationDrawTest, SpreadsAreDiscountedAndGatesLeaveTheDefault) {
     most = std::max(most, std::fabs(drawn.color[1] - 2));
   }
   EXPECT_GT(most, 0.9);
+}
+
+TEST(AugmentationDrawTest, ShiftsOfOneAxisOverrideThoseOfBoth) {
+  struct Row {
+    const char* text;
+    double dx, dy;
+  };
+  for (const Row& row :
+       {Row{"translate_x { mean: 7 }", 7, 1}, Row{"translate_y { mean: 9 }", 1, 9},
+        Row{"translate_x { mean: 7 } translate_y { mean: 9 }", 7, 9}}) {
+    SCOPED_TRACE(row.text);
+    const Coefficients c =
+        draw_group(parsed(string("translate { mean: 1 } ") + row.text), kSpatialGroup, 1);
+    EXPECT_EQ(c.dx, row.dx);
+    EXPECT_EQ(c.dy, row.dy);
+  }
 }
 
 TEST(AugmentationDrawTest, ModesAddReplaceOrForget) {
@@ -271,6 +285,29 @@ TEST(AugmentationDrawTest, SpatialDrawsKeepTheCropInside) {
     const AugmentationDraw draw{
         far, AugmentationMode::kAdd, 1, {size, size, 24, 24}, "it"};
     EXPECT_EQ(draw(incoming), incoming);
+  }
+}
+
+// A crop of 8 x 4 begins at column 8 and row 8 of 24 x 20: shifted by whole crops, its
+// first pixel may be the image's first, its last one no more than the last but one.
+TEST(AugmentationDrawTest, CropsReachTheFirstPixelAndTheLastButOne) {
+  struct Row {
+    double dx, dy;
+    bool fits;
+  };
+  for (const Row& row :
+       {Row{-1, 0, true}, Row{-1.0625, 0, false}, Row{0.875, 0, true},
+        Row{0.9375, 0, true}, Row{1, 0, false}, Row{0, -2, true}, Row{0, -2.0625, false},
+        Row{0, 1.75, true}, Row{0, 1.9375, true}, Row{0, 2, false}, Row{-1, -2, true}}) {
+    SCOPED_TRACE(std::to_string(row.dx) + " " + std::to_string(row.dy));
+    const AugmentationParameter param =
+        parsed("translate_x { mean: " + std::to_string(row.dx) +
+               " } translate_y { mean: " + std::to_string(row.dy) + " }");
+    const AugmentationDraw draw{param, AugmentationMode::kAdd, 1, CropShape{4, 8, 20, 24},
+                                "it"};
+    const StoredAugmentation drawn = draw(StoredAugmentation{});
+    EXPECT_EQ(drawn[1], row.fits ? row.dx : 0);
+    EXPECT_EQ(drawn[2], row.fits ? row.dy : 0);
   }
 }
 

@@ -1,5 +1,6 @@
 // DataAugmentation: what becomes of pixels, against the formulas and the forks' values.
 #include <algorithm>
+#include <limits>
 
 #include "data_augmentation_check.hpp"
 
@@ -117,7 +118,6 @@ TYPED_TEST(AugmentedPixelsTest, ColoursFollowTheirFormulas) {
                            -0.62f, 0.35f, -0.83f, 0.44f};
   const vector<double> eigenvector(fields, fields + 9);
   const double* axes = eigenvector.data();
-  const double max_multiplier = 0.9f;
   this->bottom_.Reshape(3, 3, 7, 9);
   fill_data(&this->bottom_, 1, 0.5, 0.5);
   // Item 2 is dark enough for the thresholds of 0.01, item 0 changes nothing itself.
@@ -136,18 +136,20 @@ TYPED_TEST(AugmentedPixelsTest, ColoursFollowTheirFormulas) {
     a.lmult_pow = 1.2, a.lmult_add = -0.05, a.lmult_mult = 1.3;
     a.col_angle = 0.7 * n;
   }
-  for (const bool eigen : {true, false}) {
-    for (const bool chromatic : {true, false}) {
+  for (const float max_multiplier : {0.9f, 255.f}) {
+    for (const int groups : {1, 2, 3}) {
+      const bool eigen = groups & 1, chromatic = groups & 2;
       vector<Coefficients> used = items;
       for (int n = 0; n < 3 && !eigen; ++n) used[n] = Coefficients();
       if (chromatic) {
         used[1].gamma = 1.4, used[1].brightness = -0.1, used[1].contrast = 1.2;
+        set3(used[1].color, 1.4, 0.5, 0.6);  // some beyond 1: clamped before the gamma
         used[2].brightness = 0.3;
         set3(used[2].color, 1.2, 0.8, 1.1);
       }
       this->Give(used);
-      this->SetUpLayer("crop_width: 5 crop_height: 4 max_multiplier: 0.9 " +
-                       eigenvectors());
+      this->SetUpLayer("crop_width: 5 crop_height: 4 max_multiplier: " +
+                       std::to_string(max_multiplier) + " " + eigenvectors());
       this->Forward();
       const ReferenceStatistics statistics(this->bottom_, axes);
       vector<double> expected(3 * 3 * 4 * 5);
@@ -167,6 +169,115 @@ TYPED_TEST(AugmentedPixelsTest, ColoursFollowTheirFormulas) {
       expect_all_near(this->Top(), expected,
                       std::is_same<Dtype, float>::value ? 1e-5 : 1e-9);
     }
+  }
+}
+
+// Along the axes of the channels themselves: with nothing in a channel, or next to
+// nothing in all, the thresholds of 0.01 leave the components as they are.
+TYPED_TEST(AugmentedPixelsTest, AxesWithoutColourStay) {
+  typedef typename TypeParam::Dtype Dtype;
+  const double axes[9] = {1, 0, 0, 0, 1, 0, 0, 0, 1};
+  Coefficients a;
+  set3(a.pow_nomean, 1.3, 0.7, 1.1);
+  set3(a.add_nomean, 0.2, -0.3, 0.1);
+  set3(a.mult_nomean, 0.9, 1.2, 1.05);
+  set3(a.pow_withmean, 1.1, 0.8, 0.8);
+  set3(a.add_withmean, 0.05, -0.1, -0.1);
+  set3(a.mult_withmean, 1.1, 1.4, 1.4);
+  a.lmult_pow = 1.2, a.lmult_add = 0.05, a.lmult_mult = 1.3;
+  a.col_angle = 0.7;
+  Coefficients shortened = a;  // beyond nothing: black, not the opposite colour
+  shortened.lmult_add = -2;
+  const vector<vector<double>> lights = {
+      {1, 0, 0},     {0, 1, 0},     {0, 0, 1},       {1, 0.008, 0},
+      {0.008, 1, 1}, {0.004, 0, 0}, {0, 0.005, 0.1}, {0.006, 0.006, 0.006}};
+  for (const vector<double>& light : lights) {
+    SCOPED_TRACE(std::to_string(light[0]) + " " + std::to_string(light[1]) + " " +
+                 std::to_string(light[2]));
+    const vector<Coefficients> items = {a, shortened};
+    this->bottom_.Reshape(2, 3, 6, 7);
+    fill_data(&this->bottom_, 1, 0.5, 0.5);
+    for (int i = 0; i < 252; ++i) {
+      this->bottom_.mutable_cpu_data()[i] *= static_cast<Dtype>(light[i / 42 % 3]);
+    }
+    this->Give(items);
+    this->SetUpLayer(
+        "crop_width: 5 crop_height: 4 chromatic_eigvec: [1, 0, 0, 0, 1, 0, 0, 0, 1]");
+    this->Forward();
+    const ReferenceStatistics statistics(this->bottom_, axes);
+    vector<double> expected(120);
+    for (int i = 0; i < 40; ++i) {
+      const int n = i / 20, y = i / 5 % 4, x = i % 5;
+      double v[3];
+      for (int c = 0; c < 3; ++c) v[c] = cropped(this->bottom_, n, c, y + 1, x + 1);
+      reference_eigen(axes, statistics, items[n], 255, v);
+      for (int c = 0; c < 3; ++c) expected[((n * 3 + c) * 4 + y) * 5 + x] = v[c];
+    }
+    expect_all_near(this->Top(), expected,
+                    std::is_same<Dtype, float>::value ? 1e-5 : 1e-9);
+  }
+}
+
+TYPED_TEST(AugmentedPixelsTest, AnEffectOfOneItemClampsTheBatch) {
+  this->bottom_.Reshape(2, 1, 4, 5);
+  fill_data(&this->bottom_, 1, 0.5, 0.5);
+  const string text = "crop_width: 5 crop_height: 4 max_multiplier: 0.5";
+  this->SetUpLayer(text);
+  this->Forward();
+  const auto plain = this->Top();
+  auto clamped = plain;
+  for (auto& value : clamped) value = std::min<double>(value, 0.5);
+  ASSERT_NE(clamped, plain);
+  Coefficients fog, amount, size, blur, angle, shadow, noise, below, both;
+  fog.fog_amount = fog.fog_size = -0.2;
+  amount.fog_amount = 0.2;
+  size.fog_size = 0.2;
+  blur.motion_blur_size = 0.2;
+  angle.motion_blur_angle = angle.shadow_angle = angle.shadow_distance = 0.2;
+  angle.motion_blur_size = -0.2;
+  shadow.shadow_strength = 0.2, shadow.shadow_distance = 100;
+  noise.noise = 0.2;
+  below.noise = -0.2;
+  both = shadow, both.noise = -0.2;
+  struct Row {
+    const char* name;
+    Coefficients first;
+    bool effect;
+  };
+  for (const Row& row : {Row{"fog", fog, true}, Row{"amount of fog", amount, false},
+                         Row{"size of fog", size, false}, Row{"motion blur", blur, true},
+                         Row{"angles", angle, false}, Row{"shadow", shadow, true},
+                         Row{"noise", noise, true}, Row{"no noise", below, false},
+                         Row{"a shadow without noise", both, true}}) {
+    SCOPED_TRACE(row.name);
+    this->Give({row.first, Coefficients()});
+    this->SetUpLayer(text);
+    this->Forward();
+    const auto got = this->Top(), &wanted = row.effect ? clamped : plain;
+    EXPECT_TRUE(std::equal(got.begin() + 20, got.end(), wanted.begin() + 20));
+    if (row.first.noise <= 0) {
+      EXPECT_EQ(got, wanted);
+    }
+  }
+}
+
+// Their weight of 0 may not let a NaN (or what lies behind the memory) in.
+TYPED_TEST(AugmentedPixelsTest, PixelsOutsideOfTheImageAreNotRead) {
+  typedef typename TypeParam::Dtype Dtype;
+  this->bottom_.Reshape(3, 1, 1, 1);
+  Coefficients shifted;
+  shifted.dx = shifted.dy = 0.5;
+  const vector<Coefficients> moved(3, shifted);
+  for (const vector<Coefficients>& items : {moved, vector<Coefficients>(3)}) {
+    this->bottom_.mutable_cpu_data()[0] = 3;
+    this->bottom_.mutable_cpu_data()[1] = std::numeric_limits<Dtype>::quiet_NaN();
+    this->bottom_.mutable_cpu_data()[2] = 5;
+    this->Give(items);
+    this->SetUpLayer("crop_width: 1 crop_height: 1");
+    this->Forward();
+    EXPECT_EQ(this->top_.cpu_data()[0], 3);
+    EXPECT_TRUE(std::isnan(this->top_.cpu_data()[1]));
+    EXPECT_EQ(this->top_.cpu_data()[2], 5);
   }
 }
 

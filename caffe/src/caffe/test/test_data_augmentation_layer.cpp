@@ -20,7 +20,10 @@ TYPED_TEST(DataAugmentationLayerTest, FollowsTheMeanWhileItsCountIsSmall) {
     layer.SetUp(this->bottoms_, this->tops_);
     ASSERT_EQ(layer.blobs().size(), 3);
     ASSERT_EQ(layer.layer_param().param_size(), 3);
-    EXPECT_EQ(layer.layer_param().param(2).lr_mult(), 0);
+    for (const ParamSpec& spec : layer.layer_param().param()) {
+      EXPECT_EQ(spec.lr_mult(), 0);
+      EXPECT_EQ(spec.decay_mult(), 0);
+    }
     EXPECT_FALSE(layer.AllowBackward());
     vector<double> mean(60, 0);
     for (int pass = 1; pass <= 4; ++pass) {
@@ -45,6 +48,37 @@ TYPED_TEST(DataAugmentationLayerTest, FollowsTheMeanWhileItsCountIsSmall) {
   }
 }
 
+// layers_flow.md 6.4: count = trunc(count) + 1.
+TYPED_TEST(DataAugmentationLayerTest, AFractionOfACountIsDropped) {
+  this->bottom_.Reshape(1, 1, 1, 2);
+  this->bottom_.mutable_cpu_data()[0] = 6;
+  this->bottom_.mutable_cpu_data()[1] = 9;
+  this->SetUpLayer("recompute_mean: 5");
+  this->layer_->blobs()[0]->mutable_cpu_data()[0] =
+      static_cast<typename TypeParam::Dtype>(2.5);
+  this->Forward();
+  EXPECT_EQ(this->layer_->blobs()[0]->cpu_data()[0], 3);
+  EXPECT_EQ(this->layer_->blobs()[1]->cpu_data()[0], 2);  // (2 * 0 + 6) / 3
+  EXPECT_EQ(this->layer_->blobs()[1]->cpu_data()[1], 3);
+  EXPECT_EQ(this->layer_->blobs()[2]->cpu_data()[0], 2.5);
+}
+
+TYPED_TEST(DataAugmentationLayerTest, AMeanImageFollowsTheInputToAnotherSize) {
+  typedef typename TypeParam::Dtype Dtype;
+  this->bottom_.Reshape(1, 2, 1, 2);
+  for (int i = 0; i < 4; ++i) this->bottom_.mutable_cpu_data()[i] = static_cast<Dtype>(i);
+  this->SetUpLayer("recompute_mean: 1");
+  this->Forward();  // means 0.5 and 2.5
+  this->bottom_.Reshape(1, 2, 3, 3);
+  fill_data(&this->bottom_, 1);
+  this->Forward();
+  vector<double> expected;
+  for (int i = 0; i < 18; ++i) {
+    expected.push_back(this->bottom_.cpu_data()[i] - (i < 9 ? 0.5 : 2.5));
+  }
+  expect_all_near(this->Top(), expected, 1e-6);
+}
+
 TYPED_TEST(DataAugmentationLayerTest, SubtractsGivenMeans) {
   typedef typename TypeParam::Dtype Dtype;
   AugmentationParameter* param = this->param_.mutable_augmentation_param();
@@ -65,6 +99,58 @@ TYPED_TEST(DataAugmentationLayerTest, SubtractsGivenMeans) {
   std::fill_n(this->bottom_.mutable_cpu_diff(), 12, Dtype(3));
   layer.Backward(this->tops_, {true}, this->bottoms_);
   EXPECT_EQ(this->bottom_.asum_diff(), 0);
+}
+
+TYPED_TEST(DataAugmentationLayerTest, GivenMeansAreForChannelsOnlyAndThree) {
+  this->bottom_.Reshape(1, 3, 2, 2);
+  fill_data(&this->bottom_, 1);
+  for (const char* text :
+       {"mean: 1 mean: 2 mean: 3",  // mean_per_pixel is the default
+        "mean_per_pixel: false mean: 1 mean: 2", "mean_per_pixel: false mean: 1"}) {
+    SCOPED_TRACE(text);
+    this->SetUpLayer(text);
+    this->Forward();
+    EXPECT_EQ(this->Top(), copy_of(this->bottom_.cpu_data(), 12));
+  }
+}
+
+TYPED_TEST(DataAugmentationLayerTest, TakesFromWeightsWhatItSubtracts) {
+  typedef typename TypeParam::Dtype Dtype;
+  struct Row {
+    const char* text;
+    int blobs, width;              // of the weights
+    double count, image, channel;  // afterwards: of channel 1
+  };
+  // Weights: count 9, an image of 4 and 6 in turn, means that are not the image's.
+  this->bottom_.Reshape(1, 2, 1, 4);
+  for (const Row& row :
+       {Row{"recompute_mean: 5", 3, 4, 9, 4, 5}, Row{"recompute_mean: 5", 2, 4, 9, 4, 5},
+        Row{"recompute_mean: 5", 2, 6, 9, 5, 5},
+        Row{"recompute_mean: 5 mean_per_pixel: false", 3, 4, 9, 0, 7},
+        Row{"recompute_mean: 5 mean_per_pixel: false", 3, 6, 9, 0, 7},
+        Row{"recompute_mean: 5", 1, 4, 0, 0, 0}}) {
+    SCOPED_TRACE(string(row.text) + ", " + std::to_string(row.blobs) + " blobs");
+    this->SetUpLayer(row.text);
+    Blob<float> count(1, 1, 1, 1), image(1, 2, 1, row.width), means(1, 2, 1, 1);
+    count.mutable_cpu_data()[0] = 9;
+    for (int i = 0; i < image.count(); ++i) {
+      image.mutable_cpu_data()[i] = i < row.width ? 1.f : 4.f + 2.f * (i % 2);
+    }
+    means.mutable_cpu_data()[0] = -7;
+    means.mutable_cpu_data()[1] = 7;
+    vector<Blob<float>*> source{&count, &image, &means};
+    source.resize(row.blobs);
+    this->layer_->CustomCopyBlobs(source);
+    const auto& blobs = this->layer_->blobs();
+    EXPECT_EQ(blobs[0]->cpu_data()[0], row.count);
+    EXPECT_EQ(blobs[1]->data_at(0, 1, 0, 0), row.image);
+    EXPECT_EQ(blobs[2]->cpu_data()[1], row.channel);
+  }
+  this->SetUpLayer("");
+  Blob<float> count(1, 1, 1, 1);
+  count.mutable_cpu_data()[0] = 9;
+  this->layer_->CustomCopyBlobs({&count, &count, &count});
+  EXPECT_EQ(this->layer_->blobs()[0]->cpu_data()[0], Dtype(0));
 }
 
 TYPED_TEST(DataAugmentationLayerTest, TakesTheMeansOfANetOfAnotherSize) {

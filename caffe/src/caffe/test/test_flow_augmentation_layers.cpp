@@ -4,16 +4,16 @@
 #include <map>
 #include <set>
 
+#include "any_device_test.hpp"
 #include "augmentation_check.hpp"
 #include "caffe/net.hpp"
-#include "caffe/test/test_caffe_main.hpp"
 #include "layer_check.hpp"
 
 namespace caffe {
 namespace {
 
 template <typename TypeParam>
-class FlowAugmentationLayersTest : public MultiDeviceTest<TypeParam> {
+class FlowAugmentationLayersTest : public AnyDeviceTest<TypeParam> {
  protected:
   typedef typename TypeParam::Dtype Dtype;
   static constexpr double kTolerance = std::is_same<Dtype, float>::value ? 2e-5 : 1e-11;

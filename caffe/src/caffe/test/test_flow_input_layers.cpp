@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <limits>
 
+#include "any_device_test.hpp"
 #include "caffe/layers/channel_norm_layer.hpp"
 #include "caffe/layers/downsample_layer.hpp"
-#include "caffe/test/test_caffe_main.hpp"
 #include "caffe/test/test_gradient_check_util.hpp"
 #include "error_check.hpp"
 #include "flow_check_values.hpp"
@@ -13,7 +13,7 @@ namespace caffe {
 namespace {
 
 template <typename TypeParam>
-class FlowInputLayersTest : public MultiDeviceTest<TypeParam> {
+class FlowInputLayersTest : public AnyDeviceTest<TypeParam> {
  protected:
   typedef typename TypeParam::Dtype Dtype;
 

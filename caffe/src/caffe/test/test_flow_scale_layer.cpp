@@ -2,6 +2,7 @@
 #include <cmath>
 #include <limits>
 
+#include "any_device_test.hpp"
 #include "caffe/test/layer_check.hpp"
 
 namespace caffe {
@@ -10,7 +11,7 @@ namespace {
 const char kLayer[] = "name: 'f' type: 'FlowScale'";
 
 template <typename TypeParam>
-class FlowScaleLayerTest : public MultiDeviceTest<TypeParam> {};
+class FlowScaleLayerTest : public AnyDeviceTest<TypeParam> {};
 
 TYPED_TEST_SUITE(FlowScaleLayerTest, TestDtypesAndDevices);
 

@@ -1,8 +1,8 @@
 // L1Loss: every mode against its formula, check values, unknown truth, gradients.
 #include <limits>
 
+#include "any_device_test.hpp"
 #include "caffe/layers/l1_loss_layer.hpp"
-#include "caffe/test/test_caffe_main.hpp"
 #include "caffe/test/test_gradient_check_util.hpp"
 #include "error_check.hpp"
 #include "flow_check_values.hpp"
@@ -11,7 +11,7 @@ namespace caffe {
 namespace {
 
 template <typename TypeParam>
-class L1LossLayerTest : public MultiDeviceTest<TypeParam> {
+class L1LossLayerTest : public AnyDeviceTest<TypeParam> {
  protected:
   typedef typename TypeParam::Dtype Dtype;
 

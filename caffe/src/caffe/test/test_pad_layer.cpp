@@ -3,8 +3,8 @@
 #include <cmath>
 #include <limits>
 
+#include "any_device_test.hpp"
 #include "caffe/layers/pad_layer.hpp"
-#include "caffe/test/test_caffe_main.hpp"
 #include "caffe/test/test_gradient_check_util.hpp"
 #include "error_check.hpp"
 
@@ -12,7 +12,7 @@ namespace caffe {
 namespace {
 
 template <typename TypeParam>
-class PadLayerTest : public MultiDeviceTest<TypeParam> {
+class PadLayerTest : public AnyDeviceTest<TypeParam> {
   typedef typename TypeParam::Dtype Dtype;
 
  protected:

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "any_device_test.hpp"
 #include "caffe/layers/resample_layer.hpp"
-#include "caffe/test/test_caffe_main.hpp"
 #include "caffe/test/test_gradient_check_util.hpp"
 #include "error_check.hpp"
 #include "flow_check_values.hpp"
@@ -88,7 +88,7 @@ const vector<Resize>& sizes() {
 }
 
 template <typename TypeParam>
-class ResampleLayerTest : public MultiDeviceTest<TypeParam> {
+class ResampleLayerTest : public AnyDeviceTest<TypeParam> {
  protected:
   typedef typename TypeParam::Dtype Dtype;
 
@@ -268,6 +268,7 @@ TYPED_TEST(ResampleLayerTest, Gradient) {
 
 TYPED_TEST(ResampleLayerTest, GivesTheSameOnBlockedMemoryAndLeavesItBlocked) {
   typedef typename TypeParam::Dtype Dtype;
+  Caffe::set_mode(Caffe::CPU);  // blocked memory is the host's
   for (const auto type : {ResampleParameter::NEAREST, ResampleParameter::LINEAR}) {
     for (const Resize& size : sizes()) {
       this->Settings(type, true, size.height, size.width);

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <limits>
 
+#include "any_device_test.hpp"
 #include "caffe/layers/flow_warp_layer.hpp"
 #include "caffe/layers/warp_layer.hpp"
-#include "caffe/test/test_caffe_main.hpp"
 #include "caffe/test/test_gradient_check_util.hpp"
 #include "error_check.hpp"
 #include "flow_check_values.hpp"
@@ -16,7 +16,7 @@ namespace {
 const double kNan = std::numeric_limits<double>::quiet_NaN();
 
 template <typename TypeParam>
-class WarpLayersTest : public MultiDeviceTest<TypeParam> {
+class WarpLayersTest : public AnyDeviceTest<TypeParam> {
  protected:
   typedef typename TypeParam::Dtype Dtype;
 
@@ -327,6 +327,7 @@ TYPED_TEST(WarpLayersTest, Gradient) {
 
 TYPED_TEST(WarpLayersTest, GiveTheSameOnBlockedMemoryAndLeaveItBlocked) {
   typedef typename TypeParam::Dtype Dtype;
+  Caffe::set_mode(Caffe::CPU);  // blocked memory is the host's
   for (const WarpRule rule : kRules) {
     for (const vector<int>& shape : shapes()) {
       const shared_ptr<Layer<Dtype>> layer = this->Make(rule, true);
