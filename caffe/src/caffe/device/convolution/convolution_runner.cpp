@@ -23,16 +23,20 @@ bool is_set(const char* variable, const char* value) {
   return found != nullptr && std::strcmp(found, value) == 0;
 }
 
+/// A switch is on unless it is missing or 0.
+bool is_on(const char* variable) {
+  return std::getenv(variable) != nullptr && !is_set(variable, "0");
+}
+
 /// CAFFE_DETERMINISTIC: nothing is measured.
 bool Repeatable() {
-  static const bool wanted = std::getenv("CAFFE_DETERMINISTIC") != nullptr &&
-                             !is_set("CAFFE_DETERMINISTIC", "0");
+  static const bool wanted = is_on("CAFFE_DETERMINISTIC");
   return wanted;
 }
 
-/// CAFFE_REPORT_CHOICES=1: the log (level INFO) gets what was measured.
+/// CAFFE_REPORT_CHOICES: the log (level INFO) gets what was measured.
 bool ReportsChoices() {
-  static const bool wanted = std::getenv("CAFFE_REPORT_CHOICES") != nullptr;
+  static const bool wanted = is_on("CAFFE_REPORT_CHOICES");
   return wanted;
 }
 
