@@ -1,5 +1,6 @@
 // .flo, .float3, .ppm and .pgm: the bytes on disk, the way back, and broken files.
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <iterator>
 #include <memory>
