@@ -2,13 +2,13 @@
 #include "caffe/net_recorder.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <set>
 
 #include "caffe/device/device.hpp"
 #include "caffe/net.hpp"
+#include "caffe/util/thread_number.hpp"
 
 namespace caffe {
 
@@ -24,13 +24,6 @@ bool IsOff() {
 
 /// After so many recordings in a row that were for nothing a net is recorded no more.
 constexpr int kMostUnused = 4;
-
-/// The calling thread's number; no other thread ever has it.
-std::uint64_t ThreadNumber() {
-  static std::atomic<std::uint64_t> threads{0};
-  static thread_local const std::uint64_t mine = ++threads;
-  return mine;
-}
 
 /// While it lives, memory is not released: if the recording fails, the pass still needs
 /// what the head has made.
@@ -116,7 +109,7 @@ std::uint64_t NetRecorder<Dtype>::Stamp(int first, bool backward) const {
   const auto mix = [&stamp](std::uint64_t value) {
     stamp = (stamp ^ value) * 1099511628211u;  // FNV-1a
   };
-  mix(ThreadNumber());
+  mix(thread_number());
   mix(device::tf32_allowed());
   mix(backward);
   mix(static_cast<std::uint64_t>(first));

@@ -40,16 +40,7 @@ void depthwise_adjoint(const Unfolding& u, int planes, int channels, const Dtype
         const int plane = i / u.image_positions, position = i % u.image_positions;
         const Dtype* from = map + plane * u.map_positions;
         const Dtype* w = weights + plane % channels * u.taps;
-        if (u.axes == 2) {
-          image[i] = sum_over_pixel<Dtype>(u, position, WeightedValue<Dtype>{from, w});
-          return;
-        }
-        Dtype sum = 0;
-        for (int tap = 0; tap < u.taps; ++tap) {
-          const int at = u.MapPosition(position, tap);
-          if (at >= 0) sum += w[tap] * from[at];
-        }
-        image[i] = sum;
+        image[i] = sum_over_pixel<Dtype>(u, position, WeightedValue<Dtype>{from, w});
       });
 }
 

@@ -90,25 +90,6 @@ void fold(const Unfolding& u, const Strip& strip, int images, int channels,
         const int plane = i / u.image_positions, position = i % u.image_positions;
         const ColumnValue<Dtype> value{columns + plane * u.taps * of.count, of.first,
                                        of.count};
-        Dtype sum = 0;
-        for (int tap = 0; tap < u.taps; ++tap) {
-          const int at = u.MapPosition(position, tap);
-          if (at >= 0) sum += value(tap, at);
-        }
-        image[i] = of.first > 0 ? image[i] + sum : sum;
-      });
-}
-
-/// The same in two axes.
-template <typename Dtype>
-void fold_plane(const Unfolding& u, const Strip& strip, int images, int channels,
-                const Dtype* columns, Dtype* image) {
-  const Strip of = strip;
-  launch(
-      images * channels * u.image_positions, CAFFE_LAMBDA(int i) {
-        const int plane = i / u.image_positions, position = i % u.image_positions;
-        const ColumnValue<Dtype> value{columns + plane * u.taps * of.count, of.first,
-                                       of.count};
         const Dtype sum = sum_over_pixel<Dtype>(u, position, value);
         image[i] = of.first > 0 ? image[i] + sum : sum;
       });
@@ -186,15 +167,13 @@ class GemmConvolution : public ConvolutionOps<Dtype> {
   void RunPart(ConvOp op, int images, const Strip& strip, const ConvOperands<Dtype>& part,
                Dtype* columns) {
     const int channels = shape_.image_channels();
-    const bool plane = unfolding_.axes == 2;
     if (op != ConvOp::kAdjoint) {
-      (plane ? unfold_plane<Dtype> : unfold<Dtype>)(unfolding_, strip, images, channels,
-                                                    part.image, columns);
+      const auto unfold_part = unfolding_.axes == 2 ? unfold_plane<Dtype> : unfold<Dtype>;
+      unfold_part(unfolding_, strip, images, channels, part.image, columns);
     }
     Multiply(op, images, strip, part, columns);
     if (op == ConvOp::kAdjoint) {
-      (plane ? fold_plane<Dtype> : fold<Dtype>)(unfolding_, strip, images, channels,
-                                                columns, part.image);
+      fold<Dtype>(unfolding_, strip, images, channels, columns, part.image);
     }
   }
 

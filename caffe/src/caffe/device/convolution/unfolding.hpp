@@ -83,13 +83,20 @@ struct TapsOfPixel {
   }
 };
 
-/// The sum over taps of value(tap, map position) that fall on pixel `position` of a
-/// plane.
+/// The sum over taps of value(tap, map position) that fall on image position `position`;
+/// in two axes without asking the taps in vain.
 template <typename Sum, typename Value>
 CAFFE_HD Sum sum_over_pixel(const Unfolding& u, int position, const Value& value) {
+  Sum sum(0);
+  if (u.axes != 2) {
+    for (int tap = 0; tap < u.taps; ++tap) {
+      const int at = u.MapPosition(position, tap);
+      if (at >= 0) sum += value(tap, at);
+    }
+    return sum;
+  }
   const int width = u.image[1];
   const TapsOfPixel rows(u, 0, position / width), columns(u, 1, position % width);
-  Sum sum(0);
   for (int i = rows.first; i < rows.kernel; i += rows.step) {
     const int y = rows.MapPosition(i);
     if (y < 0) continue;

@@ -16,6 +16,7 @@
 #include "caffe/device/cuda/cuda_check.hpp"
 #include "caffe/device/graph.hpp"
 #include "caffe/device/stream.hpp"
+#include "caffe/util/thread_number.hpp"
 
 namespace caffe {
 namespace device {
@@ -33,12 +34,6 @@ std::size_t RoundUp(std::size_t bytes, std::size_t unit) {
   return (bytes + unit - 1) / unit * unit;
 }
 
-/// Threads by numbers that no later thread gets again, as it may a std::thread::id.
-std::uint64_t ThreadNumber() {
-  static std::atomic<std::uint64_t> last{0};
-  thread_local const std::uint64_t number = ++last;
-  return number;
-}
 constexpr std::uint64_t kSeveral = ~std::uint64_t{0};  ///< freed by another than its user
 
 std::string Megabytes(std::size_t bytes) {
@@ -105,7 +100,7 @@ void* Cache::Allocate(std::size_t bytes) {
   free_.erase(found);
   Piece& piece = pieces_[start];
   piece.free = false;
-  piece.owner = ThreadNumber();
+  piece.owner = thread_number();
   if (piece.bytes - size >= kAlignment) {
     Piece rest = piece;
     rest.bytes = piece.bytes - size;
@@ -124,7 +119,7 @@ Cache::FreePieces::iterator Cache::Find(std::size_t size) {
     // A large piece is not broken for a small buffer.
     if (size < kSmall && found->first > kSegment) break;
     const std::uint64_t owner = pieces_[found->second].owner;
-    if (owner == 0 || owner == ThreadNumber()) return found;
+    if (owner == 0 || owner == thread_number()) return found;
     if (WaitForAll()) return pins_ > 0 ? found : Find(size);
   }
   return free_.end();
@@ -165,7 +160,7 @@ bool Cache::Free(void* pointer) {
     return true;
   }
   piece->second.free = true;
-  if (piece->second.owner != ThreadNumber()) piece->second.owner = kSeveral;
+  if (piece->second.owner != thread_number()) piece->second.owner = kSeveral;
   const auto next = std::next(piece);
   if (next != pieces_.end() && Joins(*piece, *next)) {
     free_.erase({next->second.bytes, next->first});
