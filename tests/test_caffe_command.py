@@ -310,7 +310,7 @@ class Training:
             )
 
     def wait_for(self, words: str) -> None:
-        for _ in range(600):
+        for _ in range(2400):
             if words in self.log.read_text():
                 return
             assert self.process.poll() is None, self.log.read_text()

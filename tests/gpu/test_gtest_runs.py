@@ -63,7 +63,7 @@ def test_a_test_that_fails_ends_hangs_or_breaks_the_device_costs_itself_alone(
 ) -> None:
     lines: list[str] = []
     names = list_tests(program, "*", os.environ)
-    outcome = run_tests([str(program)], names, 30, lines.append, os.environ, workers, 1.0)
+    outcome = run_tests([str(program)], names, 60, lines.append, os.environ, workers, 5.0)
     assert sorted(outcome.passed) == ["Flow/0.Moves", "Sum.Adds", "Warp.Writes"]
     assert outcome.skipped == ["Sum.NeedsMemory"] and outcome.not_run == []
     words = {
