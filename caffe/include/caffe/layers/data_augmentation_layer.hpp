@@ -97,6 +97,7 @@ class DataAugmentationLayer : public Layer<Dtype> {
     return this->phase_ == TRAIN || param().augment_during_test();
   }
   void CheckParameters(int channels) const;
+  void WarnOfIdleSettings(int channels, bool given_coefficients) const;
   void MakeParameters(int channels, int height, int width);
 
   double CountPass();

@@ -2,6 +2,7 @@
 #ifndef CAFFE_DIFFERENCE_LOSS_LAYER_HPP_
 #define CAFFE_DIFFERENCE_LOSS_LAYER_HPP_
 
+#include <cmath>
 #include <vector>
 
 #include "caffe/backend/map_difference.hpp"
@@ -24,11 +25,11 @@ class DifferenceLossLayer : public LossLayer<Dtype> {
   explicit DifferenceLossLayer(const LayerParameter& param) : LossLayer<Dtype>(param) {}
   void Reshape(const vector<Blob<Dtype>*>& bottom,
                const vector<Blob<Dtype>*>& top) override {
-    const string where = this->type() + (" layer '" + this->layer_param_.name()) + "': ";
     CHECK_VALUE(bottom[0]->num_axes() == 4)
-        << where << "a bottom (N, C, H, W) is needed, not " << bottom[0]->shape_string();
+        << where() << "a bottom (N, C, H, W) is needed, not "
+        << bottom[0]->shape_string();
     CHECK_VALUE(bottom.size() == 1 || bottom[0]->shape() == bottom[1]->shape())
-        << where << "both bottoms must have the same shape; they are "
+        << where() << "both bottoms must have the same shape; they are "
         << bottom[0]->shape_string() << " and " << bottom[1]->shape_string();
     top[0]->Reshape(vector<int>());
   }
@@ -40,6 +41,19 @@ class DifferenceLossLayer : public LossLayer<Dtype> {
 
  protected:
   typedef vector<Blob<Dtype>*> Blobs;
+
+  string where() const {
+    return this->type() + (" layer '" + this->layer_param_.name()) + "': ";
+  }
+  /// Errors for a setting that makes no loss: what `why` says goes wrong.
+  void CheckNotNegative(const string& setting, double value, const string& why) const {
+    CHECK_VALUE(value >= 0 && std::isfinite(value))
+        << where() << setting << " must be 0 or more, not " << value << ": " << why;
+  }
+  void CheckPositive(const string& setting, double value, const string& why) const {
+    CHECK_VALUE(value > 0 && std::isfinite(value))
+        << where() << setting << " must be more than 0, not " << value << ": " << why;
+  }
 
   static MapDifference<Dtype> OnHost(const Blobs& bottom) {
     return {bottom[0]->cpu_data(), bottom.size() > 1 ? bottom[1]->cpu_data() : nullptr,

@@ -22,11 +22,13 @@ namespace caffe {
 /// From the flow forks (facts: layers_flow.md 4.1).
 /// differs: the derivative of |d| at 0 is 0 (there -1); with one bottom NaN stays in the
 /// bottom; without any known entry loss and gradient are 0 under normalize_by_num_entries
-/// (there NaN).
+/// (there NaN); negative plateau, epsilon, power and a power of 0 are errors.
 template <typename Dtype>
 class L1LossLayer : public DifferenceLossLayer<Dtype> {
  public:
   explicit L1LossLayer(const LayerParameter& param) : DifferenceLossLayer<Dtype>(param) {}
+  void LayerSetUp(const vector<Blob<Dtype>*>& bottom,
+                  const vector<Blob<Dtype>*>& top) override;
 
   const char* type() const override { return "L1Loss"; }
   bool RepeatsOnDevice() const override { return true; }

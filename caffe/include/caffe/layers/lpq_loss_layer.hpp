@@ -23,7 +23,7 @@ namespace caffe {
 /// differs: the derivative at d = 0 is 0 (there -1, or NaN for other p without
 /// p_epsilon); without any known entry loss and gradient are 0 under
 /// normalize_by_num_entries; the schedule can go back and holds in test nets; with one
-/// bottom NaN stays in the bottom.
+/// bottom NaN stays in the bottom; exponents must be above 0, epsilons not below.
 template <typename Dtype>
 class LpqLossLayer : public DifferenceLossLayer<Dtype> {
  public:

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "caffe/layers/augmentation_mean.hpp"
+#include "caffe/layers/idle_setting.hpp"
 #include "caffe/util/math_functions.hpp"
 #include "caffe/util/parallel_for.hpp"
 
@@ -41,16 +42,15 @@ bool has_effect(const AugmentationCoefficients<double>& c) {
 
 template <typename Dtype>
 void DataAugmentationLayer<Dtype>::CheckParameters(int channels) const {
-  if (!crops()) {
-    const auto groups = {kSpatialGroup, kChromaticGroup, kEigenGroup, kEffectsGroup};
-    const auto asked = [this](AugmentationGroup group) { return draws(param(), group); };
-    if (std::any_of(groups.begin(), groups.end(), asked)) {
-      LOG(WARNING) << where()
-                   << "Please enter crop size if you want to perform augmentation";
-    }
-    return;
-  }
-  if (!draws_now()) return;
+  CHECK_VALUE(!crops() || (param().crop_width() > 0 && param().crop_height() > 0))
+      << where()
+      << "augmentation_param.crop_width and crop_height must be at least 1, or "
+      << "not set at all; they are " << param().crop_width() << " and "
+      << param().crop_height();
+  CHECK_VALUE(this->layer_param_.coeff_schedule_param().half_life() >= 0)
+      << where() << "coeff_schedule_param.half_life is a number of passes, not "
+      << this->layer_param_.coeff_schedule_param().half_life();
+  if (!crops() || !draws_now()) return;
   const bool eigen = draws(param(), kEigenGroup);
   CHECK_VALUE(!eigen || param().chromatic_eigvec_size() == 9)
       << where() << "chromatic-eigen augmentation needs the 9 numbers of "
@@ -60,11 +60,58 @@ void DataAugmentationLayer<Dtype>::CheckParameters(int channels) const {
 }
 
 template <typename Dtype>
+void DataAugmentationLayer<Dtype>::WarnOfIdleSettings(int channels,
+                                                      bool given_coefficients) const {
+  const auto groups = {kSpatialGroup, kChromaticGroup, kEigenGroup, kEffectsGroup};
+  const bool draws_any =
+      std::any_of(groups.begin(), groups.end(),
+                  [this](AugmentationGroup group) { return draws(param(), group); });
+  if (!crops() && draws_any) {
+    LOG(WARNING) << where()
+                 << "Please enter crop size if you want to perform augmentation";
+  }
+  if (param().has_crop_width() != param().has_crop_height()) {
+    const bool has_width = param().has_crop_width();
+    warn_idle(
+        where(), string("augmentation_param.crop_") + (has_width ? "width" : "height"),
+        string("nothing is cropped without crop_") + (has_width ? "height" : "width"));
+  }
+  if (crops() && draws_any && given_coefficients) {
+    warn_idle(where(), "what augmentation_param says of random draws",
+              "bottom 1 gives the coefficients");
+  }
+  warn_idle_draws(where(), param());
+  if (param().mean_size() > 0 && GivenMeans(channels).empty()) {
+    const string why = param().recompute_mean() > 0
+                           ? "with recompute_mean above 0 the running mean is subtracted"
+                       : param().mean_per_pixel()
+                           ? "it is subtracted only with mean_per_pixel: false"
+                           : "only 3 values for 3 channels are subtracted; there are " +
+                                 std::to_string(param().mean_size()) + " values and " +
+                                 std::to_string(channels) + " channels";
+    warn_idle(where(), "augmentation_param.mean", why);
+  }
+  if (!param().write_augmented().empty()) {
+    warn_idle(where(), "augmentation_param.write_augmented",
+              "no images are written; an ImgWriter layer does that");
+  }
+  if (!param().write_mean().empty()) {
+    warn_idle(where(), "augmentation_param.write_mean",
+              "the mean is a parameter of the layer and in the weights file");
+  }
+  if (param().has_mode()) {
+    warn_idle(where(), "augmentation_param.mode",
+              "only GenerateAugmentationParameters reads it");
+  }
+}
+
+template <typename Dtype>
 void DataAugmentationLayer<Dtype>::LayerSetUp(const vector<Blob<Dtype>*>& bottom,
                                               const vector<Blob<Dtype>*>&) {
   CHECK_VALUE(bottom[0]->num_axes() == 4)
       << where() << "takes images (N, C, H, W), not " << bottom[0]->shape_string();
   CheckParameters(bottom[0]->channels());
+  WarnOfIdleSettings(bottom[0]->channels(), bottom.size() > 1);
   const int height =
       crops() ? static_cast<int>(param().crop_height()) : bottom[0]->height();
   const int width = crops() ? static_cast<int>(param().crop_width()) : bottom[0]->width();

@@ -10,7 +10,13 @@ void LpqLossLayer<Dtype>::LayerSetUp(const vector<Blob<Dtype>*>& bottom,
                                      const vector<Blob<Dtype>*>& top) {
   LossLayer<Dtype>::LayerSetUp(bottom, top);
   const LpqLossParameter& param = this->layer_param_.lpq_loss_param();
-  const string where = "LpqLoss layer '" + this->layer_param_.name() + "': ";
+  const string where = this->where();
+  const string grows = "the loss must grow with the difference";
+  for (const float p : param.p()) this->CheckPositive("lpq_loss_param.p", p, grows);
+  for (const float q : param.q()) this->CheckPositive("lpq_loss_param.q", q, grows);
+  const string base = "it keeps the base of a power from being negative";
+  this->CheckNotNegative("lpq_loss_param.p_epsilon", param.p_epsilon(), base);
+  this->CheckNotNegative("lpq_loss_param.q_epsilon", param.q_epsilon(), base);
   const int starts = param.pq_episode_starts_at_iter_size();
   if (starts == 0 && param.p_size() == 1 && param.q_size() == 1) return;
   CHECK_VALUE(starts == param.p_size() && starts == param.q_size())

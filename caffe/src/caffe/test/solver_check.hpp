@@ -10,6 +10,7 @@
 
 #include "caffe/sgd_solvers.hpp"
 #include "caffe/util/rng.hpp"
+#include "log_check.hpp"
 #include "net_check.hpp"
 
 namespace caffe {
@@ -111,43 +112,6 @@ vector<Dtype> parameters_of(Solver<Dtype>& solver) {
   }
   return all;
 }
-
-/// Collects log lines at INFO while it lives.
-class CapturedLog {
- public:
-  CapturedLog() : level_(MinLogLevel()) {
-    lines().clear();
-    SetMinLogLevel(LOG_INFO);
-    SetLogSink([](LogSeverity, const char*, int, const string& text) {
-      lines().push_back(text);
-    });
-  }
-  ~CapturedLog() {
-    SetLogSink(nullptr);
-    SetMinLogLevel(level_);
-  }
-  static vector<string>& lines() {
-    static vector<string> all;
-    return all;
-  }
-  /// Those that begin with one of the words (after blanks).
-  static vector<string> beginning(const vector<string>& starts) {
-    vector<string> found;
-    for (const string& line : lines()) {
-      const size_t first = std::min(line.find_first_not_of(' '), line.size());
-      for (const string& start : starts) {
-        if (line.compare(first, start.size(), start) == 0) {
-          found.push_back(line);
-          break;
-        }
-      }
-    }
-    return found;
-  }
-
- private:
-  int level_;
-};
 
 }  // namespace caffe
 

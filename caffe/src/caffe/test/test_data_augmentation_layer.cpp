@@ -3,6 +3,7 @@
 
 #include "caffe/net.hpp"
 #include "data_augmentation_check.hpp"
+#include "log_check.hpp"
 
 namespace caffe {
 namespace {
@@ -210,6 +211,8 @@ TYPED_TEST(DataAugmentationLayerTest, RefusesWhatItCannotDo) {
                       "crop width greater than original");
   this->ExpectRefused("crop_width: 12 crop_height: 10",
                       "crop height greater than original");
+  this->ExpectRefused("crop_width: 0 crop_height: 6", "must be at least 1");
+  this->ExpectRefused("crop_width: 8 crop_height: 0", "they are 8 and 0");
   this->ExpectRefused("crop_width: 8 crop_height: 6 col_pow { spread: 1 }",
                       "chromatic_eigvec, not 0");
   this->ExpectRefused(
@@ -227,6 +230,58 @@ TYPED_TEST(DataAugmentationLayerTest, RefusesWhatItCannotDo) {
   this->bottoms_ = {&this->bottom_};
   this->ExpectRefused("crop_width: 8 crop_height: 6 gamma { mean: 1 }",
                       "works only with 3 channels, not 2");
+  this->param_.mutable_coeff_schedule_param()->set_half_life(-3);
+  this->ExpectRefused("", "half_life is a number of passes, not -3");
+}
+
+TYPED_TEST(DataAugmentationLayerTest, NamesSettingsWithoutEffectOnce) {
+  this->bottom_.Reshape(1, 3, 9, 12);
+  fill_data(&this->bottom_, 1, 0.5, 0.5);
+  const string crop = "crop_width: 8 crop_height: 6 ", mean = "mean: 1 mean: 2 mean: 3 ";
+  struct Row {
+    string text, setting, reason;  // no setting: nothing is said
+    bool given = false;            // coefficients in bottom 1
+  };
+  for (const Row& row :
+       {Row{crop + mean + "mean_per_pixel: false", "", ""},
+        Row{crop + "rotate { spread: 0.01 } recompute_mean: 5", "", ""},
+        Row{crop + "gamma { rand_type: 'gaussian_bernoulli' prob: 0.5 mean: 1 }", "", ""},
+        Row{mean, "mean", "only with mean_per_pixel: false"},
+        Row{mean + "mean_per_pixel: false recompute_mean: 7", "mean", "running mean"},
+        Row{"mean: 4 mean_per_pixel: false", "mean", "there are 1 values and 3 channels"},
+        Row{"crop_width: 8", "crop_width", "without crop_height"},
+        Row{"crop_height: 8", "crop_height", "without crop_width"},
+        Row{"write_mean: 'm'", "write_mean", "weights file"},
+        Row{"write_augmented: 'a'", "write_augmented", "ImgWriter"},
+        Row{"mode: 'replace'", "mode", "only GenerateAugmentationParameters"},
+        Row{crop + "rotate { spread: -0.1 }", "rotate.spread", "only a spread above 0"},
+        Row{crop + "rotate { prob: 0.5 }", "rotate.prob", "\"uniform_bernoulli\" draws"},
+        Row{crop + "noise { rand_type: 'bernoulli' mean: 0.1 prob: 0 }", "noise.mean",
+            "by prob alone"},
+        Row{crop + "fog_size { mean: 1 }", "fog_size", "change no pixel"},
+        Row{crop + "rotate { spread: 0.01 }", "what augmentation_param says", "bottom 1",
+            true}}) {
+    SCOPED_TRACE(row.text);
+    this->bottoms_ = {&this->bottom_};
+    if (row.given) this->Give({Coefficients()});
+    const CapturedLog log;
+    this->SetUpLayer(row.text);
+    this->Forward();
+    this->Forward();
+    ASSERT_EQ(CapturedLog::lines().size(), row.setting.empty() ? 0u : 1u)
+        << CapturedLog::text();
+    if (row.setting.empty()) continue;
+    EXPECT_TRUE(has_words(CapturedLog::text(), {"DataAugmentation layer ''", row.setting,
+                                                " has no effect: ", row.reason}));
+  }
+}
+
+TYPED_TEST(DataAugmentationLayerTest, HalfACropIsNone) {
+  this->bottom_.Reshape(1, 3, 9, 12);
+  for (const char* text : {"crop_width: 8", "crop_height: 6"}) {
+    this->SetUpLayer(text);
+    EXPECT_EQ(this->top_.shape(), this->bottom_.shape());
+  }
 }
 
 TYPED_TEST(DataAugmentationLayerTest, TheSecondTopGivesAnotherLayerTheSameAugmentation) {

@@ -6,6 +6,7 @@
 #include "caffe/test/test_gradient_check_util.hpp"
 #include "error_check.hpp"
 #include "flow_check_values.hpp"
+#include "log_check.hpp"
 
 namespace caffe {
 namespace {
@@ -194,6 +195,60 @@ TYPED_TEST(L1LossLayerTest, RefusesBottomsOfDifferentShapes) {
   this->b_.Reshape(1, 2, 3, 2);
   const string error = FullErrorOf([&] { this->Forward(L1LossParameter()); });
   EXPECT_TRUE(has_words(error, {"1 2 3 2"}));
+}
+
+TYPED_TEST(L1LossLayerTest, RefusesSettingsThatMakeNoLoss) {
+  struct Row {
+    const char *setting, *right;
+    void (L1LossParameter::*set)(float);
+    vector<float> refused;
+  };
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const float infinite = std::numeric_limits<float>::infinity();
+  this->SetShape({1, 2, 2, 3}, {});
+  for (const Row& row : {Row{"plateau",
+                             "must be 0 or more",
+                             &L1LossParameter::set_plateau,
+                             {-0.5f, nan, infinite}},
+                         Row{"epsilon",
+                             "must be 0 or more",
+                             &L1LossParameter::set_epsilon,
+                             {-0.5f, nan, infinite}},
+                         Row{"power",
+                             "must be more than 0",
+                             &L1LossParameter::set_power,
+                             {-0.5f, 0, nan, infinite}}}) {
+    for (const float value : row.refused) {
+      L1LossParameter param;
+      (param.*row.set)(value);
+      std::ostringstream shown;
+      shown << row.right << ", not " << value;
+      const string error = FullErrorOf([&] { this->Forward(param); });
+      EXPECT_TRUE(has_words(
+          error,
+          {"L1Loss layer ''", string("l1_loss_param.") + row.setting, shown.str()}));
+    }
+  }
+}
+
+TYPED_TEST(L1LossLayerTest, NamesSettingsThatNeedAnother) {
+  this->SetShape({1, 2, 2, 3}, {});
+  for (const bool by_location : {false, true}) {
+    L1LossParameter param;
+    param.set_l2_per_location(by_location);
+    param.set_epsilon(0.1f);
+    param.set_power(0.4f);
+    param.set_l2_prescale_by_channels(true);
+    const CapturedLog log;
+    this->Forward(param);
+    const size_t wanted = by_location ? 0 : 3;
+    ASSERT_EQ(CapturedLog::lines().size(), wanted) << CapturedLog::text();
+    if (by_location) continue;
+    EXPECT_TRUE(has_words(
+        CapturedLog::text(),
+        {"L1Loss layer ''", "epsilon has no effect", "power has no effect",
+         "l2_prescale_by_channels has no effect", "l2_per_location, which is false"}));
+  }
 }
 
 }  // namespace

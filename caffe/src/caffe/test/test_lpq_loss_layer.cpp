@@ -253,6 +253,18 @@ TEST(LpqLossLayerTest, RefusesSchedulesThatCannotBe) {
   }
   EXPECT_TRUE(has_words(error("p: 1 q: 1 pq_episode_starts_at_iter: 2"),
                         {"First entry", "is not 0, this is probably a mistake"}));
+  for (const char* row :
+       {"p: -1 q: 1", "p: 0 q: 1", "p: nan q: 1", "p: inf q: 1", "q: -1 p: 1",
+        "q: 0 p: 1", "p_epsilon: -0.5 p: 1 q: 1", "q_epsilon: -0.5 p: 1 q: 1",
+        "p: 2 p: -1 q: 1 q: 1 pq_episode_starts_at_iter: 0 pq_episode_starts_at_iter: "
+        "9"}) {
+    const string setting = string(row).substr(0, string(row).find(':'));
+    const bool epsilon = setting.size() > 1;
+    EXPECT_TRUE(has_words(error(row), {"LpqLoss layer ''", "lpq_loss_param." + setting,
+                                       epsilon ? "must be 0 or more, not -0.5"
+                                               : "must be more than 0, not "}))
+        << row;
+  }
   LayerUnderTest<float> unequal(Modes()[0].Text(), {{1, 2, 2, 3}, {1, 2, 3, 2}});
   EXPECT_TRUE(has_words(unequal.SetUpError(), {"1 2 2 3", "1 2 3 2"}));
 }
