@@ -8,6 +8,7 @@
 #include <exception>
 #include <iomanip>
 
+#include "caffe/net_targets.hpp"
 #include "caffe/parallel/communicator.hpp"
 #include "caffe/util/signal_handler.h"
 #include "command_line.hpp"
@@ -178,6 +179,7 @@ int Test(const CommandLine& flags) {
   for (int i = 0; i < iterations; ++i) {
     float batch_loss = 0;
     const vector<Blob<float>*>& outputs = net.Forward(&batch_loss);
+    check_results(net, outputs);
     loss += batch_loss;
     size_t index = 0;
     for (size_t j = 0; j < outputs.size(); ++j) {

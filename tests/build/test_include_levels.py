@@ -35,6 +35,7 @@ LEVEL_OF_HEADER = {
     "net.hpp": "net",
     "net_plan.hpp": "net",
     "net_recorder.hpp": "net",
+    "net_targets.hpp": "net",
     "util/insert_splits.hpp": "net",
     "util/upgrade_proto.hpp": "net",
     "util/upgrade_solver.hpp": "net",

@@ -13,7 +13,8 @@ namespace caffe {
 /// right if fewer than top_k other classes score at least as high as the true one (ties
 /// count against it; NaN is wrong). Top 0: right / counted, 0 if nothing counted; top 1,
 /// if asked for: the same for each class. Positions with `ignore_label` do not count. A
-/// label that is no class is an error, on a device NaN in top 0. No gradient.
+/// label that is no class is an error; on a device it makes top 0 NaN, and who reads that
+/// asks CheckTargets (solver and `caffe test` do). No gradient.
 template <typename Dtype>
 class AccuracyLayer : public Layer<Dtype> {
  public:
@@ -28,6 +29,9 @@ class AccuracyLayer : public Layer<Dtype> {
   inline bool AllowForceBackward(const int) const override { return false; }
   bool RepeatsOnDevice() const override { return true; }
 
+  /// An error for a label that is no class.
+  void CheckTargets(const vector<Blob<Dtype>*>& bottom) const;
+
  protected:
   void Forward_cpu(const vector<Blob<Dtype>*>& bottom,
                    const vector<Blob<Dtype>*>& top) override;
@@ -39,6 +43,12 @@ class AccuracyLayer : public Layer<Dtype> {
                     const vector<Blob<Dtype>*>& bottom) override;
 
  private:
+  bool Ignores(Dtype label) const {
+    const AccuracyParameter& param = this->layer_param_.accuracy_param();
+    return param.has_ignore_label() && label == label &&
+           static_cast<int>(label) == param.ignore_label();
+  }
+
   int outer_ = 0, classes_ = 0, inner_ = 0;
 };
 

@@ -31,8 +31,7 @@ void AccuracyLayer<Dtype>::Forward_cpu(const vector<Blob<Dtype>*>& bottom,
   vector<int> right(classes_), counted(classes_);
   for (int position = 0; position < outer_ * inner_; ++position) {
     const Dtype label = labels[position];
-    if (param.has_ignore_label() && static_cast<int>(label) == param.ignore_label())
-      continue;
+    if (Ignores(label)) continue;
     const int true_class = class_of_label(label, position, classes_);
     const Dtype* score =
         scores + static_cast<std::int64_t>(position / inner_) * classes_ * inner_ +
@@ -57,6 +56,14 @@ void AccuracyLayer<Dtype>::Forward_cpu(const vector<Blob<Dtype>*>& bottom,
   }
   top[0]->mutable_cpu_data()[0] =
       all_counted > 0 ? static_cast<Dtype>(all_right) / all_counted : Dtype(0);
+}
+
+template <typename Dtype>
+void AccuracyLayer<Dtype>::CheckTargets(const vector<Blob<Dtype>*>& bottom) const {
+  const Dtype* labels = bottom[1]->cpu_data();
+  for (int i = 0; i < bottom[1]->count(); ++i) {
+    if (!Ignores(labels[i])) class_of_label(labels[i], i, classes_);
+  }
 }
 
 template <typename Dtype>

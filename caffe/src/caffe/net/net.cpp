@@ -7,10 +7,10 @@
 
 #include "caffe/device/device.hpp"
 #include "caffe/device/graph.hpp"
-#include "caffe/layers/loss_layer.hpp"
 #include "caffe/layers/net_iteration.hpp"
 #include "caffe/net_plan.hpp"
 #include "caffe/net_recorder.hpp"
+#include "caffe/net_targets.hpp"
 #include "caffe/util/interrupt.hpp"
 #include "caffe/util/math_functions_gpu.hpp"
 
@@ -38,33 +38,6 @@ void Net<Dtype>::CountPass() {
   ++passes_;
 }
 
-namespace {
-
-/// Targets that no loss is defined for, where a device's pass gave NaN. Those whose
-/// memory a net with `keep` has given up cannot be asked.
-template <typename Dtype, typename DescribeLayer>
-void explain_loss(const Net<Dtype>& net, Dtype loss, const DescribeLayer& describe) {
-  if (!std::isnan(loss)) return;
-  for (size_t i = 0; i < net.layers().size(); ++i) {
-    const auto* layer = dynamic_cast<const LossLayer<Dtype>*>(net.layers()[i].get());
-    const vector<Blob<Dtype>*>& bottoms = net.bottom_vecs()[i];
-    if (layer == nullptr ||
-        std::any_of(bottoms.begin(), bottoms.end(), [](const Blob<Dtype>* blob) {
-          return !blob->data() || blob->data()->released();
-        })) {
-      continue;
-    }
-    try {
-      layer->CheckTargets(bottoms);
-    } catch (Error& error) {
-      error.AddContext(describe(static_cast<int>(i)));
-      throw;
-    }
-  }
-}
-
-}  // namespace
-
 template <typename Dtype>
 Dtype Net<Dtype>::ForwardFromTo(int start, int end) {
   if (layers_.empty()) return 0;
@@ -80,7 +53,7 @@ Dtype Net<Dtype>::ForwardFromTo(int start, int end) {
   // pass.
   if (!device::is_recording()) {
     device::synchronize();
-    explain_loss(*this, loss, [&](int i) { return DescribeLayer(i); });
+    if (std::isnan(loss)) check_targets(*this);
   }
   return loss;
 }
@@ -274,7 +247,7 @@ Dtype Net<Dtype>::ForwardBackward() {
   if (Caffe::mode() == Caffe::GPU && !layers_.empty()) {
     CountPass();
     const Dtype loss = RunOnDevice(true);
-    explain_loss(*this, loss, [&](int i) { return DescribeLayer(i); });
+    if (std::isnan(loss)) check_targets(*this);
     return loss;
   }
   Dtype loss = 0;

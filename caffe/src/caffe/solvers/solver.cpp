@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "caffe/device/device.hpp"
+#include "caffe/net_targets.hpp"
 #include "caffe/parallel/gradient_reducer.hpp"
 #include "caffe/util/format.hpp"
 #include "caffe/util/io.hpp"
@@ -330,6 +331,7 @@ void LogOutput(const char* which, int index, const string& name, Dtype value,
 template <typename Dtype>
 void Solver<Dtype>::DisplayOutputBlobs(const int) {
   if (!Caffe::root_solver() || MinLogLevel() > 0) return;
+  check_results(*net_, net_->output_blobs());
   int index = 0;
   for (int i = 0; i < net_->num_outputs(); ++i) {
     const Blob<Dtype>& blob = *net_->output_blobs()[i];
@@ -385,6 +387,7 @@ void Solver<Dtype>::Test(const int test_net_id) {
     test_net->set_iter(i);
     Dtype loss;
     const vector<Blob<Dtype>*>& outputs = test_net->Forward(&loss);
+    check_results(*test_net, outputs);
     total_loss += loss;
     size_t index = 0;
     for (size_t j = 0; j < outputs.size(); ++j) {

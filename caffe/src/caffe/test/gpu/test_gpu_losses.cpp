@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "../net_check.hpp"
+#include "caffe/net_targets.hpp"
 #include "gpu_matches_cpu.hpp"
 
 namespace caffe {
@@ -239,6 +240,31 @@ TEST(GpuScores, ALabelThatIsNoClassMakesTheAccuracyNaN) {
   const GpuMode mode;
   test.Forward();
   EXPECT_TRUE(std::isnan(test.top[0]->cpu_data()[0]));
+}
+
+TEST(GpuScores, WhoReadsANaNAccuracyIsToldTheLabel) {
+  SKIP_WITHOUT_DEVICE();
+  const GpuMode mode;
+  const NetPtr<float> net = make_net<float>(
+      Input("x", "2 3") + Input("l", "2") +
+          "layer { name: 'score' type: 'Accuracy' bottom: 'x' bottom: 'l' "
+          "top: 'y' accuracy_param { ignore_label: 255 } }",
+      TEST);
+  const auto error_with = [&](float label) {
+    net->blob_by_name("l")->mutable_cpu_data()[0] = 255;
+    net->blob_by_name("l")->mutable_cpu_data()[1] = label;
+    return FullErrorOf([&] { check_results(*net, net->Forward()); });
+  };
+  for (int pass = 0; pass < 5; ++pass) {  // the later ones recorded
+    EXPECT_EQ(error_with(2), "");
+    EXPECT_TRUE(has_words(error_with(3),
+                          {"label 3 at position 1 is not a class of 0 to 2",
+                           "layer 'score' (Accuracy), bottom 'x' 2 3", ", 'l' 2 "}));
+    EXPECT_TRUE(has_words(error_with(NAN), {"nan at position 1"}));
+  }
+  // A score of NaN is not the label's fault: wrong, not an error.
+  net->blob_by_name("x")->mutable_cpu_data()[3] = NAN;
+  EXPECT_EQ(error_with(0), "");
 }
 
 TEST(GpuScores, ArgMax) {

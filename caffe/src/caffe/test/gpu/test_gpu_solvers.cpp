@@ -188,4 +188,29 @@ TEST_F(GpuSolvers, AViewOfTheWeightsShowsTheUpdate) {
   EXPECT_EQ(view[0], weights->cpu_data()[0]);
 }
 
+/// Scores of three classes and labels that are none of them in one phase, train without
+/// a loss from labels.
+TEST_F(GpuSolvers, TestsAndDisplaysNameALabelThatIsNoClass) {
+  SKIP_WITHOUT_DEVICE();
+  Caffe::set_mode(Caffe::GPU);
+  for (const string phase : {"TEST", "TRAIN"}) {
+    const string net =
+        stream_net() +
+        "layer { name: 'd' type: 'DummyData' top: 'scores' top: 'labels' include { "
+        "phase: " +
+        phase +
+        " } dummy_data_param { shape { dim: 2 dim: 3 } shape { dim: 2 } "
+        "data_filler { type: 'constant' } "
+        "data_filler { type: 'constant' value: 7 } } } "
+        "layer { name: 'score' type: 'Accuracy' bottom: 'scores' bottom: 'labels' "
+        "top: 'accuracy' include { phase: " +
+        phase + " } }";
+    const CapturedLog log;  // a display needs the level of it
+    const string text = solver_text("display: 1 test_iter: 1 test_interval: 1 ");
+    EXPECT_TRUE(has_words(solver_error(text, net),
+                          {"label 7 at position 0", "'score' (Accuracy)"}))
+        << phase;
+  }
+}
+
 }  // namespace caffe
