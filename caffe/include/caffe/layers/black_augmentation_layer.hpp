@@ -60,6 +60,8 @@ template <typename Dtype>
 class BlackAugmentationLayer : public Layer<Dtype> {
  public:
   explicit BlackAugmentationLayer(const LayerParameter& param) : Layer<Dtype>(param) {}
+  void LayerSetUp(const vector<Blob<Dtype>*>& bottom,
+                  const vector<Blob<Dtype>*>& top) override;
   void Reshape(const vector<Blob<Dtype>*>& bottom,
                const vector<Blob<Dtype>*>& top) override;
 

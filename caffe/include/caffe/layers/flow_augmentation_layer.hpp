@@ -64,6 +64,8 @@ template <typename Dtype>
 class FlowAugmentationLayer : public Layer<Dtype> {
  public:
   explicit FlowAugmentationLayer(const LayerParameter& param) : Layer<Dtype>(param) {}
+  void LayerSetUp(const vector<Blob<Dtype>*>& bottom,
+                  const vector<Blob<Dtype>*>& top) override;
   void Reshape(const vector<Blob<Dtype>*>& bottom,
                const vector<Blob<Dtype>*>& top) override;
 
@@ -83,6 +85,9 @@ class FlowAugmentationLayer : public Layer<Dtype> {
                     const vector<Blob<Dtype>*>& bottom) override;
 
  private:
+  string where() const {
+    return "FlowAugmentation layer '" + this->layer_param_.name() + "': ";
+  }
   /// Fills `maps_` from the coefficients.
   void MakeMaps(const vector<Blob<Dtype>*>& bottom);
 

@@ -23,6 +23,8 @@ template <typename Dtype>
 class WriterLayer : public Layer<Dtype> {
  public:
   explicit WriterLayer(const LayerParameter& param) : Layer<Dtype>(param) {}
+  void LayerSetUp(const vector<Blob<Dtype>*>& bottom,
+                  const vector<Blob<Dtype>*>& top) override;
   void Reshape(const vector<Blob<Dtype>*>& bottom,
                const vector<Blob<Dtype>*>& top) override;
 
@@ -37,10 +39,15 @@ class WriterLayer : public Layer<Dtype> {
 
   /// An empty string, or what is wrong with a number of channels.
   virtual string ChannelsError(int /*channels*/) const { return ""; }
+  /// Whether `scale` and `normalize` hold.
+  virtual bool WritesPixels() const { return false; }
   virtual string Extension(int channels) const = 0;
   virtual string Encode(const FloatMap& map) const = 0;
 
  private:
+  string where() const {
+    return this->type() + (" layer '" + this->layer_param_.name()) + "': ";
+  }
   string FileName(const Blob<Dtype>& bottom, int item) const;
 };
 
@@ -94,6 +101,7 @@ class ImgWriterLayer : public WriterLayer<Dtype> {
 
  protected:
   string ChannelsError(int channels) const override;
+  bool WritesPixels() const override { return true; }
   string Extension(int channels) const override {
     return channels == 1 ? ".pgm" : ".ppm";
   }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "caffe/backend/elementwise.hpp"
+#include "caffe/layers/idle_setting.hpp"
 
 namespace caffe {
 
@@ -14,6 +15,18 @@ void AccumLayer<Dtype>::LayerSetUp(const vector<Blob<Dtype>*>& bottom,
       << "Accum layer '" << this->layer_param_.name()
       << "': have_reference takes the size from the last bottom and needs another one "
       << "before it";
+  const AccumParameter& param = this->layer_param_.accum_param();
+  const bool rounded = param.size_divisible_by() > 0;
+  if (!has_reference() && !rounded) return;
+  const string where = "Accum layer '" + this->layer_param_.name() + "': ";
+  const string reason = has_reference()
+                            ? "have_reference takes the size of the last bottom"
+                            : "size_divisible_by gives the size";
+  if (param.top_width() > 0) warn_idle(where, "accum_param.top_width", reason);
+  if (param.top_height() > 0) warn_idle(where, "accum_param.top_height", reason);
+  if (rounded && has_reference()) {
+    warn_idle(where, "accum_param.size_divisible_by", reason);
+  }
 }
 
 template <typename Dtype>

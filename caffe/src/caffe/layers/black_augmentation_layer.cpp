@@ -3,10 +3,20 @@
 
 #include <cmath>
 
+#include "caffe/layers/idle_setting.hpp"
 #include "caffe/util/parallel_for.hpp"
 #include "caffe/util/rng.hpp"
 
 namespace caffe {
+
+template <typename Dtype>
+void BlackAugmentationLayer<Dtype>::LayerSetUp(const vector<Blob<Dtype>*>&,
+                                               const vector<Blob<Dtype>*>&) {
+  const BlackAugmentationParameter& param = this->layer_param_.black_augmentation_param();
+  const string where = "BlackAugmentation layer '" + this->layer_param_.name() + "': ";
+  warn_idle_random(where, "black_augmentation_param.black", param.black());
+  warn_idle_random(where, "black_augmentation_param.border", param.border());
+}
 
 template <typename Dtype>
 int BlackAugmentationLayer<Dtype>::LastImage(const vector<Blob<Dtype>*>& blobs) {

@@ -1,6 +1,7 @@
 // Correlation, Correlation1D.
 #include "caffe/layers/correlation_layer.hpp"
 
+#include "caffe/layers/idle_setting.hpp"
 #include "caffe/util/math_functions.hpp"
 
 namespace caffe {
@@ -21,6 +22,13 @@ void CorrelationLayer<Dtype>::LayerSetUp(const vector<Blob<Dtype>*>&,
       << where << "Odd kernel size required, not " << param.kernel_size();
   CHECK_VALUE(param.stride_1() > 0 && param.stride_2() > 0)
       << where << "stride_1 and stride_2 must be at least 1";
+  if (param.do_abs()) {
+    warn_idle(where, "correlation_param.do_abs",
+              "the original reads it and does nothing with it");
+  }
+  if (param.single_direction() != 0 && string(this->type()) == "Correlation") {
+    warn_idle(where, "correlation_param.single_direction", "only Correlation1D reads it");
+  }
   shape_.kernel = static_cast<int>(param.kernel_size());
   shape_.stride_1 = static_cast<int>(param.stride_1());
   shape_.stride_2 = static_cast<int>(param.stride_2());

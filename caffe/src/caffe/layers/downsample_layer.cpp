@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "caffe/layers/idle_setting.hpp"
 #include "caffe/util/math_functions.hpp"
 #include "caffe/util/parallel_for.hpp"
 
@@ -17,6 +18,11 @@ void DownsampleLayer<Dtype>::LayerSetUp(const vector<Blob<Dtype>*>& bottom,
       << "Downsample layer '" << this->layer_param_.name()
       << "': DownsampleLayer must have top_height > 0 and top_width > 0; set both in "
       << "downsample_param, or give a second bottom of the size wanted";
+  if (bottom.size() == 1) return;
+  const string where = "Downsample layer '" + this->layer_param_.name() + "': ";
+  const string reason = "the second bottom gives the size";
+  if (param.top_width() > 0) warn_idle(where, "downsample_param.top_width", reason);
+  if (param.top_height() > 0) warn_idle(where, "downsample_param.top_height", reason);
 }
 
 template <typename Dtype>

@@ -1,6 +1,8 @@
 // FlowAugmentation.
 #include "caffe/layers/flow_augmentation_layer.hpp"
 
+#include "caffe/layers/augmentation_draw.hpp"
+#include "caffe/layers/idle_setting.hpp"
 #include "caffe/util/parallel_for.hpp"
 
 namespace caffe {
@@ -24,18 +26,30 @@ FlowMap<T> flow_map(const AffineMap<double>& first, const AffineMap<double>& sec
 }  // namespace
 
 template <typename Dtype>
+void FlowAugmentationLayer<Dtype>::LayerSetUp(const vector<Blob<Dtype>*>&,
+                                              const vector<Blob<Dtype>*>&) {
+  const AugmentationParameter& param = this->layer_param_.augmentation_param();
+  for (const AugmentationGroup group :
+       {kSpatialGroup, kChromaticGroup, kEigenGroup, kEffectsGroup}) {
+    if (!draws(param, group)) continue;
+    warn_idle(where(), "what augmentation_param says of random draws",
+              "bottoms 1 and 2 give the coefficients");
+    return;
+  }
+}
+
+template <typename Dtype>
 void FlowAugmentationLayer<Dtype>::Reshape(const vector<Blob<Dtype>*>& bottom,
                                            const vector<Blob<Dtype>*>& top) {
   const AugmentationParameter& param = this->layer_param_.augmentation_param();
   const Blob<Dtype>& flow = *bottom[0];
-  const string where = "FlowAugmentation layer '" + this->layer_param_.name() + "': ";
   CHECK_VALUE(param.crop_width() > 0 && param.crop_height() > 0)
-      << where << "augmentation_param must have crop_width > 0 and crop_height > 0";
+      << where() << "augmentation_param must have crop_width > 0 and crop_height > 0";
   CHECK_VALUE(flow.num_axes() == 4 && flow.channels() == 2)
-      << where << "bottom 0 is a flow (N, 2, H, W), not " << flow.shape_string();
+      << where() << "bottom 0 is a flow (N, 2, H, W), not " << flow.shape_string();
   for (int i = 1; i < 3; ++i) {
     CHECK_VALUE(bottom[i]->count() == flow.num() * kAugmentationCoefficients)
-        << where << "bottom " << i << " holds coefficients (" << flow.num() << ", "
+        << where() << "bottom " << i << " holds coefficients (" << flow.num() << ", "
         << kAugmentationCoefficients << ", 1, 1), not " << bottom[i]->shape_string();
   }
   shape_ = {static_cast<int>(param.crop_height()), static_cast<int>(param.crop_width()),

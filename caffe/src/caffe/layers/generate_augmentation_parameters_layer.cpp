@@ -3,6 +3,7 @@
 
 #include <stdexcept>
 
+#include "caffe/layers/idle_setting.hpp"
 #include "caffe/util/math_functions_gpu.hpp"
 
 namespace caffe {
@@ -21,12 +22,36 @@ void GenerateAugmentationParametersLayer<Dtype>::LayerSetUp(
     const vector<Blob<Dtype>*>& bottom, const vector<Blob<Dtype>*>&) {
   CHECK_VALUE(bottom.size() != 2)
       << where() << "takes one bottom, or three: coefficients, data and the crop of it";
+  CHECK_VALUE(this->layer_param_.coeff_schedule_param().half_life() >= 0)
+      << where() << "coeff_schedule_param.half_life is a number of passes, not "
+      << this->layer_param_.coeff_schedule_param().half_life();
+  warn_idle_draws(where(), param());
+  const bool data = bottom.size() == 1 && is_data(*bottom[0]);
+  if (data && param().has_mode() && param().mode() != "regenerate") {
+    warn_idle(where(), "augmentation_param.mode",
+              "bottom 0 holds data and no coefficients, so all are drawn anew");
+  }
+  const bool gives_sizes = param().bottomwidth() > 0 || param().bottomheight() > 0;
+  if (data && gives_sizes) {
+    warn_idle(where(), "augmentation_param.bottomwidth or bottomheight",
+              "bottom 0 holds data, and its size is taken");
+  }
+  if (bottom.size() == 3 &&
+      (gives_sizes || param().has_crop_width() || param().has_crop_height())) {
+    warn_idle(where(), "what augmentation_param says of sizes",
+              "those of bottoms 1 and 2 are taken");
+  }
 }
 
 template <typename Dtype>
 CropShape GenerateAugmentationParametersLayer<Dtype>::ShapeOf(
     const vector<Blob<Dtype>*>& bottom) const {
   if (bottom.size() == 3) {
+    for (int i = 1; i < 3; ++i) {
+      CHECK_VALUE(bottom[i]->num_axes() == 4)
+          << where() << "bottom " << i << " is data (N, C, H, W), not "
+          << bottom[i]->shape_string();
+    }
     return {bottom[2]->height(), bottom[2]->width(), bottom[1]->height(),
             bottom[1]->width()};
   }

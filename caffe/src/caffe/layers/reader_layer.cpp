@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "caffe/data_transformer.hpp"
+#include "caffe/layers/idle_setting.hpp"
 #include "caffe/util/image_file.hpp"
 #include "caffe/util/io.hpp"
 #include "caffe/util/map_files.hpp"
@@ -64,6 +65,10 @@ void ImgReaderLayer<Dtype>::Read(const string& file, Blob<Dtype>* item) {
 
 template <typename Dtype>
 void FloatReaderLayer<Dtype>::Read(const string& file, Blob<Dtype>* item) {
+  if (this->layer_param_.has_transform_param()) {
+    warn_idle("FloatReader layer '" + this->layer_param_.name() + "': ",
+              "transform_param", "only ImgReader reads it");
+  }
   const FloatMap map = decode_float3(ReadFile(file), file);
   item->Reshape({1, map.channels, map.height, map.width});
   std::copy(map.values.begin(), map.values.end(), item->mutable_cpu_data());

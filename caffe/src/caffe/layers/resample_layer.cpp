@@ -1,6 +1,7 @@
 // Resample.
 #include "caffe/layers/resample_layer.hpp"
 
+#include "caffe/layers/idle_setting.hpp"
 #include "caffe/util/math_functions.hpp"
 
 namespace caffe {
@@ -25,7 +26,17 @@ void ResampleLayer<Dtype>::LayerSetUp(const vector<Blob<Dtype>*>& bottom,
                           << "supported for now, not "
                           << param.ResampleType_Name(param.type());
   }
-  if (bottom.size() > 1) return;
+  const string what = "Resample " + where;
+  if (param.factor() != 1) {
+    warn_idle(what, "resample_param.factor",
+              "the size is that of width and height or of a second bottom");
+  }
+  if (bottom.size() > 1) {
+    const string reason = "the second bottom gives the size";
+    if (param.has_width()) warn_idle(what, "resample_param.width", reason);
+    if (param.has_height()) warn_idle(what, "resample_param.height", reason);
+    return;
+  }
   CHECK_VALUE(param.height() > 0)
       << where << "ResampleLayer must have top_height > 0: set "
       << "resample_param.height, or give a second bottom of the "

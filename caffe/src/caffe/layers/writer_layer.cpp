@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "caffe/layers/idle_setting.hpp"
 #include "caffe/layers/net_iteration.hpp"
 #include "caffe/util/atomic_file.hpp"
 
@@ -29,10 +30,28 @@ FloatMap item_of(const Blob<Dtype>& blob, int item) {
 }  // namespace
 
 template <typename Dtype>
+void WriterLayer<Dtype>::LayerSetUp(const vector<Blob<Dtype>*>&,
+                                    const vector<Blob<Dtype>*>&) {
+  const WriterParameter& param = this->layer_param_.writer_param();
+  const string where = this->where();
+  if (!param.file().empty() &&
+      !(param.folder() + param.prefix() + param.suffix()).empty()) {
+    warn_idle(where, "what writer_param says in folder, prefix and suffix",
+              "file is the whole name");
+  }
+  if (!WritesPixels()) {
+    const string reason = "only ImgWriter reads it; the values are written as they are";
+    if (param.scale() != 1) warn_idle(where, "writer_param.scale", reason);
+    if (param.normalize()) warn_idle(where, "writer_param.normalize", reason);
+  } else if (param.normalize() && param.scale() != 1) {
+    warn_idle(where, "writer_param.scale", "normalize chooses the scale");
+  }
+}
+
+template <typename Dtype>
 void WriterLayer<Dtype>::Reshape(const vector<Blob<Dtype>*>& bottom,
                                  const vector<Blob<Dtype>*>&) {
-  const string where =
-      string(this->type()) + " layer '" + this->layer_param_.name() + "': ";
+  const string where = this->where();
   CHECK_VALUE(bottom[0]->num_axes() == 4)
       << where << "takes a bottom (N, C, H, W), not " << bottom[0]->shape_string();
   const string wrong = ChannelsError(bottom[0]->channels());

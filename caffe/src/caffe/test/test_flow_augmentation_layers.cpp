@@ -370,6 +370,13 @@ TYPED_TEST(FlowAugmentationLayersTest, GenerateRefusesWhatItCannotUse) {
   const string crop = "crop_width: 4 crop_height: 4 ";
   EXPECT_NE(error(crop, {{1, 42}, {1, 3, 5, 5}}).find("takes one bottom, or three"),
             string::npos);
+  EXPECT_TRUE(has_words(error(crop, {{1, 42}, {1, 3, 5, 5}, {1, 5, 5}}),
+                        {"bottom 2 is data (N, C, H, W), not 1 5 5"}));
+  EXPECT_TRUE(has_words(
+      LayerUnderTest<Dtype>("coeff_schedule_param { half_life: -2 } " + generate(crop),
+                            {{1, 3, 5, 5}})
+          .SetUpError(),
+      {"half_life is a number of passes, not -2"}));
   EXPECT_NE(error("crop_width: 4", {{1, 3, 5, 5}}).find("must have crop_width and"),
             string::npos);
   EXPECT_NE(error(crop, {{1, 42, 1, 1}}).find("must have bottomwidth and"), string::npos);
