@@ -5,6 +5,7 @@
 
 #include "caffe/backend/elementwise.hpp"
 #include "caffe/layers/idle_setting.hpp"
+#include "caffe/layers/pixel_setting.hpp"
 
 namespace caffe {
 
@@ -16,9 +17,12 @@ void AccumLayer<Dtype>::LayerSetUp(const vector<Blob<Dtype>*>& bottom,
       << "': have_reference takes the size from the last bottom and needs another one "
       << "before it";
   const AccumParameter& param = this->layer_param_.accum_param();
+  const string where = "Accum layer '" + this->layer_param_.name() + "': ";
+  pixels_of(where, "accum_param.top_height", param.top_height());
+  pixels_of(where, "accum_param.top_width", param.top_width());
+  pixels_of(where, "accum_param.size_divisible_by", param.size_divisible_by());
   const bool rounded = param.size_divisible_by() > 0;
   if (!has_reference() && !rounded) return;
-  const string where = "Accum layer '" + this->layer_param_.name() + "': ";
   const string reason = has_reference()
                             ? "have_reference takes the size of the last bottom"
                             : "size_divisible_by gives the size";

@@ -1,7 +1,10 @@
 // Correlation, Correlation1D.
 #include "caffe/layers/correlation_layer.hpp"
 
+#include <climits>
+
 #include "caffe/layers/idle_setting.hpp"
+#include "caffe/layers/pixel_setting.hpp"
 #include "caffe/util/math_functions.hpp"
 
 namespace caffe {
@@ -29,9 +32,14 @@ void CorrelationLayer<Dtype>::LayerSetUp(const vector<Blob<Dtype>*>&,
   if (param.single_direction() != 0 && string(this->type()) == "Correlation") {
     warn_idle(where, "correlation_param.single_direction", "only Correlation1D reads it");
   }
-  shape_.kernel = static_cast<int>(param.kernel_size());
-  shape_.stride_1 = static_cast<int>(param.stride_1());
-  shape_.stride_2 = static_cast<int>(param.stride_2());
+  const auto pixels = [&](const char* setting, std::uint32_t value) {
+    return pixels_of(where, string("correlation_param.") + setting, value);
+  };
+  shape_.kernel = pixels("kernel_size", param.kernel_size());
+  shape_.stride_1 = pixels("stride_1", param.stride_1());
+  shape_.stride_2 = pixels("stride_2", param.stride_2());
+  pixels("pad", param.pad());
+  pixels("max_displacement", param.max_displacement());
   shape_.subtract = param.correlation_type() == CorrelationParameter::SUBTRACT;
 }
 
@@ -61,6 +69,9 @@ void CorrelationLayer<Dtype>::Reshape(const vector<Blob<Dtype>*>& bottom,
   CHECK_VALUE(bottom[0]->num_axes() == 4 && bottom[0]->shape() == bottom[1]->shape())
       << where << "both bottoms must have the same shape (N, C, H, W); they are "
       << bottom[0]->shape_string() << " and " << bottom[1]->shape_string();
+  CHECK_VALUE(bottom[0]->channels() > 0)
+      << where << "bottoms without a channel, " << bottom[0]->shape_string()
+      << ", have no correlation";
   const int pad = static_cast<int>(param.pad());
   const int max_displacement = static_cast<int>(param.max_displacement());
   shape_.channels = bottom[0]->channels();
@@ -68,6 +79,10 @@ void CorrelationLayer<Dtype>::Reshape(const vector<Blob<Dtype>*>& bottom,
   shape_.width = bottom[0]->width();
   SetRows(pad, max_displacement);
   SetColumns(max_displacement / shape_.stride_2);
+  CHECK_VALUE(std::int64_t{shape_.rows} * shape_.columns <= INT_MAX)
+      << where << "max_displacement " << max_displacement << " and stride_2 "
+      << shape_.stride_2 << " make " << shape_.rows << " x " << shape_.columns
+      << " displacements, one channel each: too many";
   shape_.origin_x = max_displacement - pad;
   shape_.out_width =
       ceil_div(shape_.width + 2 * pad - 2 * max_displacement - (shape_.kernel - 1),

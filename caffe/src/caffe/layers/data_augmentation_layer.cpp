@@ -6,6 +6,7 @@
 
 #include "caffe/layers/augmentation_mean.hpp"
 #include "caffe/layers/idle_setting.hpp"
+#include "caffe/layers/pixel_setting.hpp"
 #include "caffe/util/math_functions.hpp"
 #include "caffe/util/parallel_for.hpp"
 
@@ -50,6 +51,8 @@ void DataAugmentationLayer<Dtype>::CheckParameters(int channels) const {
   CHECK_VALUE(this->layer_param_.coeff_schedule_param().half_life() >= 0)
       << where() << "coeff_schedule_param.half_life is a number of passes, not "
       << this->layer_param_.coeff_schedule_param().half_life();
+  pixels_of(where(), "augmentation_param.crop_height", param().crop_height());
+  pixels_of(where(), "augmentation_param.crop_width", param().crop_width());
   if (!crops() || !draws_now()) return;
   const bool eigen = draws(param(), kEigenGroup);
   CHECK_VALUE(!eigen || param().chromatic_eigvec_size() == 9)

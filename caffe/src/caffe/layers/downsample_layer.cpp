@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "caffe/layers/idle_setting.hpp"
+#include "caffe/layers/pixel_setting.hpp"
 #include "caffe/util/math_functions.hpp"
 #include "caffe/util/parallel_for.hpp"
 
@@ -18,8 +19,10 @@ void DownsampleLayer<Dtype>::LayerSetUp(const vector<Blob<Dtype>*>& bottom,
       << "Downsample layer '" << this->layer_param_.name()
       << "': DownsampleLayer must have top_height > 0 and top_width > 0; set both in "
       << "downsample_param, or give a second bottom of the size wanted";
-  if (bottom.size() == 1) return;
   const string where = "Downsample layer '" + this->layer_param_.name() + "': ";
+  pixels_of(where, "downsample_param.top_height", param.top_height());
+  pixels_of(where, "downsample_param.top_width", param.top_width());
+  if (bottom.size() == 1) return;
   const string reason = "the second bottom gives the size";
   if (param.top_width() > 0) warn_idle(where, "downsample_param.top_width", reason);
   if (param.top_height() > 0) warn_idle(where, "downsample_param.top_height", reason);

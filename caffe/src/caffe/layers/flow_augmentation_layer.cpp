@@ -3,6 +3,7 @@
 
 #include "caffe/layers/augmentation_draw.hpp"
 #include "caffe/layers/idle_setting.hpp"
+#include "caffe/layers/pixel_setting.hpp"
 #include "caffe/util/parallel_for.hpp"
 
 namespace caffe {
@@ -29,6 +30,8 @@ template <typename Dtype>
 void FlowAugmentationLayer<Dtype>::LayerSetUp(const vector<Blob<Dtype>*>&,
                                               const vector<Blob<Dtype>*>&) {
   const AugmentationParameter& param = this->layer_param_.augmentation_param();
+  pixels_of(where(), "augmentation_param.crop_height", param.crop_height());
+  pixels_of(where(), "augmentation_param.crop_width", param.crop_width());
   for (const AugmentationGroup group :
        {kSpatialGroup, kChromaticGroup, kEigenGroup, kEffectsGroup}) {
     if (!draws(param, group)) continue;

@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "caffe/layers/idle_setting.hpp"
+#include "caffe/layers/pixel_setting.hpp"
 #include "caffe/util/math_functions_gpu.hpp"
 
 namespace caffe {
@@ -25,6 +26,10 @@ void GenerateAugmentationParametersLayer<Dtype>::LayerSetUp(
   CHECK_VALUE(this->layer_param_.coeff_schedule_param().half_life() >= 0)
       << where() << "coeff_schedule_param.half_life is a number of passes, not "
       << this->layer_param_.coeff_schedule_param().half_life();
+  pixels_of(where(), "augmentation_param.crop_height", param().crop_height());
+  pixels_of(where(), "augmentation_param.crop_width", param().crop_width());
+  pixels_of(where(), "augmentation_param.bottomheight", param().bottomheight());
+  pixels_of(where(), "augmentation_param.bottomwidth", param().bottomwidth());
   warn_idle_draws(where(), param());
   const bool data = bottom.size() == 1 && is_data(*bottom[0]);
   if (data && param().has_mode() && param().mode() != "regenerate") {

@@ -2,6 +2,7 @@
 #include "caffe/layers/resample_layer.hpp"
 
 #include "caffe/layers/idle_setting.hpp"
+#include "caffe/layers/pixel_setting.hpp"
 #include "caffe/util/math_functions.hpp"
 
 namespace caffe {
@@ -45,6 +46,8 @@ void ResampleLayer<Dtype>::LayerSetUp(const vector<Blob<Dtype>*>& bottom,
       << where << "ResampleLayer must have top_width > 0: set "
       << "resample_param.width, or give a second bottom of the size "
       << "wanted";
+  pixels_of(what, "resample_param.height", param.height());
+  pixels_of(what, "resample_param.width", param.width());
 }
 
 template <typename Dtype>
