@@ -33,6 +33,7 @@ LEVEL_OF_HEADER = {
     "data_reader.hpp": "layers",
     "internal_thread.hpp": "util",
     "net.hpp": "net",
+    "net_in_place.hpp": "net",
     "net_plan.hpp": "net",
     "net_recorder.hpp": "net",
     "net_targets.hpp": "net",

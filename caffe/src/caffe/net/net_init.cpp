@@ -3,6 +3,7 @@
 #include <new>
 
 #include "caffe/net.hpp"
+#include "caffe/net_in_place.hpp"
 #include "caffe/net_plan.hpp"
 #include "caffe/net_recorder.hpp"
 #include "caffe/util/insert_splits.hpp"
@@ -198,6 +199,9 @@ void Net<Dtype>::AppendTop(const NetParameter& net_param, int layer_id, int top_
   const string& blob_name = param.top(top_id);
   const bool in_place = param.bottom_size() > top_id && param.bottom(top_id) == blob_name;
   if (in_place) {
+    CHECK_VALUE(!cannot_work_in_place(param))
+        << "layer '" << param.name() << "' (" << param.type()
+        << ") cannot work in place: give its top another name than '" << blob_name << "'";
     LOG_IF(INFO, Caffe::root_solver())
         << param.name() << " -> " << blob_name << " (in-place)";
     top_vecs_[layer_id].push_back(blobs_[(*blob_index)[blob_name]].get());

@@ -34,12 +34,46 @@ vector<Kind> Kinds() {
       {"LRN", "lrn_param { alpha: 1 }"},
       {"MVN", ""},
       {"Dropout", "dropout_param { dropout_ratio: 0.3 }"},
+      {"NegReLU", "relu_param { negative_slope: 0.2 }"},
+      {"Mean", "mean_param { operation: SUBTRACT value: 1 output_scale: 0.5 }"},
   };
   vector<Kind> known;
   for (const Kind& kind : all) {
     if (LayerRegistry<double>::Registry().count(kind.type)) known.push_back(kind);
   }
   return known;
+}
+
+/// Layers that cannot work in place.
+vector<Kind> Others() {
+  return {
+      {"NegSquare", ""},
+      {"ExpMax", ""},
+      {"ChannelNorm", ""},
+      {"Normalize", ""},
+      {"Resample", "resample_param { width: 4 height: 5 }"},
+      {"Downsample", "downsample_param { top_width: 3 top_height: 3 }"},
+      {"Accum", "accum_param { top_width: 4 top_height: 5 }"},
+      {"Pad", "pad_param { multiple_of: 4 }"},
+      {"Pooling", "pooling_param { kernel_size: 2 }"},
+      {"Permute", "permute_param { order: 0 order: 1 order: 3 order: 2 }"},
+      {"Convolution",
+       "convolution_param { num_output: 3 kernel_size: 1 weight_filler { type: "
+       "'gaussian' "
+       "std: 0.3 } }"},
+      {"Deconvolution",
+       "convolution_param { num_output: 3 kernel_size: 2 weight_filler { type: "
+       "'gaussian' "
+       "std: 0.3 } }"},
+      {"Eltwise", "eltwise_param { coeff: 2 }"},
+  };
+}
+
+vector<Kind> All() {
+  vector<Kind> all = Kinds();
+  const vector<Kind> others = Others();
+  all.insert(all.end(), others.begin(), others.end());
+  return all;
 }
 
 string LayerText(const string& name, const Kind& kind, const string& bottom,
@@ -98,7 +132,7 @@ void ExpectRightOrRefused(const string& separate, const string& in_place,
 
 TEST(InPlaceTest, OneLayerInPlaceGivesTheRightGradientOrIsRefused) {
   int right = 0, refused = 0;
-  for (const Kind& b : Kinds()) {
+  for (const Kind& b : All()) {
     ExpectRightOrRefused(kHead + LayerText("b", b, "c", "d") + Tail("d"),
                          kHead + LayerText("b", b, "c", "c") + Tail("c"),
                          b.type + " " + b.params + " in place", &right, &refused);
@@ -108,7 +142,7 @@ TEST(InPlaceTest, OneLayerInPlaceGivesTheRightGradientOrIsRefused) {
 
 TEST(InPlaceTest, TwoLayersOfWhichTheSecondIsInPlace) {
   int right = 0, refused = 0;
-  for (const Kind& a : Kinds()) {
+  for (const Kind& a : All()) {
     for (const Kind& b : Kinds()) {
       const string first = kHead + LayerText("a", a, "c", "d");
       ExpectRightOrRefused(
@@ -134,6 +168,62 @@ TEST(InPlaceTest, TwoLayersInPlace) {
     }
   }
   EXPECT_GT(right, 50);
+}
+
+/// A layer that passes its bottom's memory on, between the layer that reads its top and
+/// the one in place.
+TEST(InPlaceTest, BehindALayerThatSharesItsMemory) {
+  const Kind power = {"Power", "power_param { scale: 2 shift: 0.5 }"};
+  int right = 0, refused = 0;
+  for (const Kind& between :
+       {Kind{"Reshape", "reshape_param { shape { dim: 0 dim: 0 dim: 4 dim: 3 } }"},
+        Kind{"Concat", ""}}) {
+    for (const Kind& a : {Kind{"Sigmoid", ""}, Kind{"Bias", ""}, Kind{"ReLU", ""}}) {
+      const string head = kHead + LayerText("a", a, "c", "d");
+      ExpectRightOrRefused(head + LayerText("m", between, "d", "m") +
+                               LayerText("b", power, "m", "e") + Tail("e"),
+                           head + LayerText("m", between, "d", "m") +
+                               LayerText("b", power, "m", "m") + Tail("m"),
+                           a.type + ", " + between.type + ", Power in place", &right,
+                           &refused);
+    }
+  }
+  EXPECT_EQ(right, 4);
+  EXPECT_EQ(refused, 2);
+}
+
+TEST(InPlaceTest, AfterAProductThatDividesByItsInputs) {
+  for (const bool stable : {true, false}) {
+    const string head = kHead +
+                        LayerText("p",
+                                  {"Bias",
+                                   "bias_param { filler { type: 'constant' "
+                                   "value: 3 } }"},
+                                  "c", "q") +
+                        "layer { name: 'a' type: 'Eltwise' bottom: 'c' bottom: 'q' top: "
+                        "'d' eltwise_param "
+                        "{ operation: PROD stable_prod_grad: " +
+                        (stable ? "true" : "false") + " } } ";
+    const Kind power = {"Power", "power_param { scale: 2 shift: 0.5 }"};
+    int right = 0, refused = 0;
+    ExpectRightOrRefused(head + LayerText("b", power, "d", "e") + Tail("e"),
+                         head + LayerText("b", power, "d", "d") + Tail("d"), "Eltwise",
+                         &right, &refused);
+    EXPECT_EQ(right, stable);
+  }
+}
+
+TEST(InPlaceTest, LayersThatCannotAreRefusedInEveryPhase) {
+  for (const Kind& kind : Others()) {
+    const string text = kHead + LayerText("b", kind, "c", "c");
+    const string error = FullErrorOf([&] { make_net<float>(text, TEST)->Forward(); });
+    EXPECT_TRUE(has_words(error, {"'b'", kind.type, "in place"})) << kind.type;
+  }
+  const string crop = "augmentation_param { crop_width: 2 crop_height: 2 }";
+  EXPECT_TRUE(
+      has_words(net_error(kHead + LayerText("b", {"DataAugmentation", crop}, "c", "c")),
+                {"'b' (DataAugmentation) cannot work in place"}));
+  EXPECT_EQ(net_error(kHead + LayerText("b", {"DataAugmentation", ""}, "c", "c")), "");
 }
 
 TEST(InPlaceTest, CommonChainsTrain) {
