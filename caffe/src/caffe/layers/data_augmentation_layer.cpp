@@ -51,6 +51,13 @@ void DataAugmentationLayer<Dtype>::CheckParameters(int channels) const {
   CHECK_VALUE(this->layer_param_.coeff_schedule_param().half_life() >= 0)
       << where() << "coeff_schedule_param.half_life is a number of passes, not "
       << this->layer_param_.coeff_schedule_param().half_life();
+  CHECK_VALUE(param().max_multiplier() > 0)
+      << where() << "augmentation_param.max_multiplier is the largest value of an "
+      << "augmented image and must be more than 0, not " << param().max_multiplier();
+  CHECK_VALUE(param().chromatic_eigvec_size() == 0 ||
+              param().chromatic_eigvec_size() == 9)
+      << where() << "augmentation_param.chromatic_eigvec is a matrix of 9 numbers, not "
+      << param().chromatic_eigvec_size();
   pixels_of(where(), "augmentation_param.crop_height", param().crop_height());
   pixels_of(where(), "augmentation_param.crop_width", param().crop_width());
   if (!crops() || !draws_now()) return;

@@ -20,7 +20,7 @@ bool is_data(const Blob<Dtype>& bottom) {
 
 template <typename Dtype>
 void GenerateAugmentationParametersLayer<Dtype>::LayerSetUp(
-    const vector<Blob<Dtype>*>& bottom, const vector<Blob<Dtype>*>&) {
+    const vector<Blob<Dtype>*>& bottom, const vector<Blob<Dtype>*>& top) {
   CHECK_VALUE(bottom.size() != 2)
       << where() << "takes one bottom, or three: coefficients, data and the crop of it";
   CHECK_VALUE(this->layer_param_.coeff_schedule_param().half_life() >= 0)
@@ -32,6 +32,8 @@ void GenerateAugmentationParametersLayer<Dtype>::LayerSetUp(
   pixels_of(where(), "augmentation_param.bottomwidth", param().bottomwidth());
   warn_idle_draws(where(), param());
   const bool data = bottom.size() == 1 && is_data(*bottom[0]);
+  CHECK_VALUE(!data || top[0] != bottom[0])
+      << where() << "cannot work in place on data: give its top another name";
   if (data && param().has_mode() && param().mode() != "regenerate") {
     warn_idle(where(), "augmentation_param.mode",
               "bottom 0 holds data and no coefficients, so all are drawn anew");

@@ -41,7 +41,7 @@ int LpqLossLayer<Dtype>::EpisodeAt(int iteration) const {
   const LpqLossParameter& param = this->layer_param_.lpq_loss_param();
   int episode = 0;
   for (int k = 1; k < param.pq_episode_starts_at_iter_size(); ++k) {
-    if (static_cast<int>(param.pq_episode_starts_at_iter(k)) <= iteration) episode = k;
+    if (std::int64_t{param.pq_episode_starts_at_iter(k)} <= iteration) episode = k;
   }
   return episode;
 }

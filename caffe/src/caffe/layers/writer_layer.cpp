@@ -30,7 +30,7 @@ FloatMap item_of(const Blob<Dtype>& blob, int item) {
 }  // namespace
 
 template <typename Dtype>
-void WriterLayer<Dtype>::LayerSetUp(const vector<Blob<Dtype>*>&,
+void WriterLayer<Dtype>::LayerSetUp(const vector<Blob<Dtype>*>& bottom,
                                     const vector<Blob<Dtype>*>&) {
   const WriterParameter& param = this->layer_param_.writer_param();
   const string where = this->where();
@@ -38,6 +38,10 @@ void WriterLayer<Dtype>::LayerSetUp(const vector<Blob<Dtype>*>&,
       !(param.folder() + param.prefix() + param.suffix()).empty()) {
     warn_idle(where, "what writer_param says in folder, prefix and suffix",
               "file is the whole name");
+  }
+  if (!param.file().empty() && bottom[0]->num_axes() == 4 && bottom[0]->num() > 1) {
+    LOG(WARNING) << where << "writer_param.file is one name for " << bottom[0]->num()
+                 << " items, and the last one stays; folder and prefix number them";
   }
   if (!WritesPixels()) {
     const string reason = "only ImgWriter reads it; the values are written as they are";

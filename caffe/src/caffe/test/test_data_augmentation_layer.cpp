@@ -211,6 +211,9 @@ TYPED_TEST(DataAugmentationLayerTest, RefusesWhatItCannotDo) {
                       "crop width greater than original");
   this->ExpectRefused("crop_width: 12 crop_height: 10",
                       "crop height greater than original");
+  this->ExpectRefused("max_multiplier: 0", "must be more than 0, not 0");
+  this->ExpectRefused("max_multiplier: -1", "must be more than 0, not -1");
+  this->ExpectRefused("chromatic_eigvec: 1", "a matrix of 9 numbers, not 1");
   this->ExpectRefused("crop_width: 0 crop_height: 6", "must be at least 1");
   this->ExpectRefused("crop_width: 8 crop_height: 0", "they are 8 and 0");
   this->ExpectRefused("crop_width: 8 crop_height: 6 col_pow { spread: 1 }",

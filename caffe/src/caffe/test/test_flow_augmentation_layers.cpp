@@ -370,6 +370,9 @@ TYPED_TEST(FlowAugmentationLayersTest, GenerateRefusesWhatItCannotUse) {
   const string crop = "crop_width: 4 crop_height: 4 ";
   EXPECT_NE(error(crop, {{1, 42}, {1, 3, 5, 5}}).find("takes one bottom, or three"),
             string::npos);
+  EXPECT_TRUE(has_words(
+      LayerUnderTest<Dtype>(generate(crop), {{1, 3, 5, 5}}, 1, true).SetUpError(),
+      {"cannot work in place on data"}));
   EXPECT_TRUE(has_words(error(crop, {{1, 42}, {1, 3, 5, 5}, {1, 5, 5}}),
                         {"bottom 2 is data (N, C, H, W), not 1 5 5"}));
   EXPECT_TRUE(has_words(

@@ -143,6 +143,19 @@ TEST(IdleSettingsTest, EachIsNamedWithItsLayerAndAReason) {
   }
 }
 
+TEST(IdleSettingsTest, OneFileForManyItemsIsNamed) {
+  for (const int items : {1, 3}) {
+    LayerUnderTest<float> test("name: 'n' " + writer("FLOWriter", "file: 'f'"),
+                               {{items, 2, 3, 4}}, 0);
+    const CapturedLog log;
+    test.SetUp();
+    ASSERT_EQ(CapturedLog::lines().size(), items > 1 ? 1u : 0u);
+    if (items == 1) continue;
+    EXPECT_TRUE(has_words(CapturedLog::text(),
+                          {"FLOWriter layer 'n': ", "one name for 3 items"}));
+  }
+}
+
 TEST(IdleSettingsTest, FloatReaderDoesNotTransform) {
   TemporaryFolder folder;
   folder.Write("m", string("float\n3\n1\n1\n1\n") + string(4, '\0'));

@@ -203,6 +203,16 @@ TEST(LpqLossLayerTest, TheScheduleFollowsTheIterationAndCanGoBack) {
   }
 }
 
+TEST(LpqLossLayerTest, AStartBeyondAllIterationsIsNeverReached) {
+  LayerUnderTest<double> test(
+      "type: 'LpqLoss' lpq_loss_param { p: 1 p: 2 q: 1 q: 1 pq_episode_starts_at_iter: 0 "
+      "pq_episode_starts_at_iter: 4294967295 q_epsilon: 0 }",
+      {{1, 1, 1, 1}});
+  test.bottom[0]->mutable_cpu_data()[0] = 3;
+  test.SetUp();
+  EXPECT_NEAR(test.Forward(), 3, 1e-12);
+}
+
 TEST(LpqLossLayerTest, WithoutAnIterationSetTheScheduleFollowsTheForwardPasses) {
   const auto net = make_net<double>(ScheduledNet());
   for (const double expected : {3, 3, 9, 9, 9, 27, 27}) {
