@@ -86,6 +86,11 @@ GRAPH = [
         "again",
         "'y'",
     ),
+    net_case(
+        "in place where that cannot be",
+        IMAGE + layer("Convolution", CONV.format("num_output: 4 kernel_size: 1"), top="x"),
+        *("bad", "Convolution", "in place", "'x'"),
+    ),
     net_case("one bottom too few", IMAGE + layer("Crop"), "bad", "Crop"),
     Case(
         "unknown blob kept",
@@ -121,6 +126,17 @@ SHAPES = [
         IMAGE + layer("Convolution", CONV.format("num_output: 3 group: 2 kernel_size: 1")),
         "bad",
         "group",
+    ),
+    net_case(
+        "a loss with a negative epsilon",
+        IMAGE + layer("L1Loss", "l1_loss_param { l2_per_location: true epsilon: -0.5 }"),
+        *("bad", "L1Loss", "l1_loss_param.epsilon", "0 or more", "-0.5"),
+    ),
+    net_case(
+        "a crop of more pixels than there can be",
+        IMAGE
+        + layer("DataAugmentation", "augmentation_param { crop_width: 4 crop_height: 4000000000 }"),
+        *("bad", "DataAugmentation", "crop_height", "4000000000"),
     ),
     net_case(
         "no outputs",

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "caffe/layers/idle_setting.hpp"
 #include "caffe/util/parallel_for.hpp"
 
 namespace caffe {
@@ -20,6 +21,10 @@ void PadLayer<Dtype>::LayerSetUp(const vector<Blob<Dtype>*>&,
       << "': pad_param.multiple_of must be from 1 to " << kMostMultiple << ", not "
       << param.multiple_of();
   edge_ = param.mode() == PadParameter::EDGE;
+  if (edge_ && param.has_value()) {
+    warn_idle("Pad layer '" + this->layer_param_.name() + "': ", "pad_param.value",
+              "mode EDGE repeats the last row and column; CONSTANT writes it");
+  }
 }
 
 template <typename Dtype>
