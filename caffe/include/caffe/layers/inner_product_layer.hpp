@@ -2,10 +2,8 @@
 #ifndef CAFFE_INNER_PRODUCT_LAYER_HPP_
 #define CAFFE_INNER_PRODUCT_LAYER_HPP_
 
-#include <memory>
 #include <vector>
 
-#include "caffe/backend/inner_product.hpp"
 #include "caffe/blob.hpp"
 #include "caffe/layer.hpp"
 #include "caffe/proto/caffe.pb.h"
@@ -47,14 +45,6 @@ class InnerProductLayer : public Layer<Dtype> {
   int N_ = 0;
   bool bias_term_ = false;
   bool transpose_ = false;
-
- private:
-  /// The back-end's, or null: double, or there is none for the shape.
-  InnerProductKernel* FastKernel();
-
-  InnerProductShape kernel_shape_;
-  std::unique_ptr<InnerProductKernel> kernel_;
-  bool kernel_is_chosen_ = false;
 };
 
 }  // namespace caffe

@@ -215,6 +215,42 @@ def test_ctrl_c_ends_a_solver_after_its_iteration(tmp_path):
     assert run_script(tmp_path, INTERRUPTED_SOLVER) == ["True", "True", "True"]
 
 
+SIGNALS_AT_ANY_MOMENT = """
+import signal
+import caffe
+net = caffe.Net('net.prototxt', caffe.TRAIN)
+came = []
+signal.signal(signal.SIGALRM, lambda number, frame: came.append(number))
+signal.setitimer(signal.ITIMER_REAL, 1e-4, 1e-4)
+for i in range(300):
+    net.forward()
+    net.backward()
+signal.setitimer(signal.ITIMER_REAL, 0)
+print(len(came) > 10)
+"""
+
+
+def test_a_signal_at_any_moment_of_a_pass_does_no_harm(tmp_path):
+    """Where a kernel used the stack's pointer for other memory, its frame would lie there."""
+    (tmp_path / "net.prototxt").write_text(
+        """force_backward: true
+        layer { name: 'in' type: 'Input' top: 'x'
+          input_param { shape { dim: 2 dim: 19 dim: 14 dim: 14 } } }
+        layer { name: 'odd' type: 'Convolution' bottom: 'x' top: 'c' convolution_param {
+          num_output: 5 kernel_size: 3 pad: 1 dilation: 2 weight_filler { type: 'xavier' } } }
+        layer { name: 'up' type: 'Deconvolution' bottom: 'c' top: 'd' convolution_param {
+          num_output: 7 kernel_size: 4 stride: 2 weight_filler { type: 'xavier' } } }
+        layer { name: 'lrn' type: 'LRN' bottom: 'd' top: 'n' }
+        layer { name: 'ip' type: 'InnerProduct' bottom: 'x' top: 'y' inner_product_param {
+          num_output: 3 weight_filler { type: 'xavier' } } }
+        layer { name: 'rows' type: 'Reshape' bottom: 'x' top: 'r'
+          reshape_param { shape { dim: 76 dim: -1 } } }
+        layer { name: 'many' type: 'InnerProduct' bottom: 'r' top: 'z' inner_product_param {
+          num_output: 3 weight_filler { type: 'xavier' } } }"""
+    )
+    assert run_script(tmp_path, SIGNALS_AT_ANY_MOMENT) == ["True"]
+
+
 @pytest.fixture
 def usual_interrupt():
     """SIGINT as Python sets it: a job in the background of a shell finds it ignored."""

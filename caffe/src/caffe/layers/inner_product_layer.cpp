@@ -60,34 +60,12 @@ void InnerProductLayer<Dtype>::Reshape(const vector<Blob<Dtype>*>& bottom,
 }
 
 template <typename Dtype>
-InnerProductKernel* InnerProductLayer<Dtype>::FastKernel() {
-  InnerProductShape shape;
-  shape.items = M_;
-  shape.inputs = K_;
-  shape.outputs = N_;
-  shape.transposed = transpose_;
-  shape.has_bias = bias_term_;
-  if (kernel_is_chosen_ && shape == kernel_shape_) return kernel_.get();
-  kernel_is_chosen_ = true;
-  kernel_shape_ = shape;
-  kernel_ =
-      std::is_same<Dtype, float>::value ? make_inner_product_kernel(shape) : nullptr;
-  return kernel_.get();
-}
-
-template <typename Dtype>
 void InnerProductLayer<Dtype>::Forward_cpu(const vector<Blob<Dtype>*>& bottom,
                                            const vector<Blob<Dtype>*>& top) {
   if (M_ == 0) return;
   const Dtype* x = bottom[0]->cpu_data();
   const Dtype* weights = this->blobs_[0]->cpu_data();
   Dtype* y = top[0]->mutable_cpu_data();
-  if constexpr (std::is_same<Dtype, float>::value) {
-    if (InnerProductKernel* kernel = FastKernel()) {
-      kernel->Forward(x, weights, bias_term_ ? this->blobs_[1]->cpu_data() : nullptr, y);
-      return;
-    }
-  }
   Dtype beta = 0;
   if (bias_term_) {
     const Dtype* bias = this->blobs_[1]->cpu_data();

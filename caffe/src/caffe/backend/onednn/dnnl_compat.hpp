@@ -40,12 +40,15 @@ inline memory wrap(const memory::desc& d, const void* data) {
   return {d, cpu_engine(), const_cast<void*>(data)};
 }
 
-/// True for implementations that are too slow to be of use.
+/// True for implementations that are of no use: reference code, which is slow, and what
+/// is built on oneDNN's matrix product. With many terms that one points the stack into
+/// memory of the heap; a signal that comes then writes its frame over what lies before.
 template <typename PrimitiveDesc>
-bool is_reference(const PrimitiveDesc& pd) {
+bool is_unfit(const PrimitiveDesc& pd) {
   const char* name = pd.impl_info_str();
   return std::strncmp(name, "ref", 3) == 0 || std::strncmp(name, "simple", 6) == 0 ||
-         std::strncmp(name, "lrn_ref", 7) == 0;
+         std::strncmp(name, "lrn_ref", 7) == 0 ||
+         std::strstr(name, "gemm:jit") != nullptr;
 }
 
 /// True for a layout that holds the numbers themselves, in whatever order; Winograd's may

@@ -159,7 +159,7 @@ typename Convolution<kTransposed>::Variant* Convolution<kTransposed>::TryForward
   if (ops.len() > 0) attr.set_post_ops(ops);
   try {
     auto pd = forward_desc<Forward_>(Descs(algorithm_, with_bias), attr);
-    if (is_reference(pd)) return nullptr;
+    if (is_unfit(pd)) return nullptr;
     auto variant = std::make_unique<Variant>();
     variant->pd = pd;
     variant->primitive = Forward_(pd);
@@ -313,7 +313,7 @@ std::unique_ptr<PrimitiveDesc> Convolution<kTransposed>::FirstFast(const Make& m
   for (const dnnl::algorithm algorithm : algorithms) {
     try {
       auto pd = std::make_unique<PrimitiveDesc>(make(algorithm));
-      if (!is_reference(*pd)) return pd;
+      if (!is_unfit(*pd)) return pd;
     } catch (const dnnl::error& error) {
       if (error.status != dnnl_unimplemented && error.status != dnnl_invalid_arguments)
         throw;

@@ -60,7 +60,7 @@ std::unique_ptr<LrnKernel> make_lrn_kernel(const LrnShape& shape) {
     return nullptr;
   try {
     const auto pd = onednn::lrn_desc(shape);
-    if (onednn::is_reference(pd)) return nullptr;
+    if (onednn::is_unfit(pd)) return nullptr;
     return std::make_unique<onednn::Lrn>(pd);
   } catch (const dnnl::error& error) {
     if (error.status != dnnl_unimplemented && error.status != dnnl_invalid_arguments)

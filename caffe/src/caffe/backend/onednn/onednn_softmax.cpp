@@ -58,7 +58,7 @@ class Softmax : public SoftmaxKernel {
     primitive_.reset();
     try {
       pd_ = softmax_desc(data);
-      if (!is_reference(*pd_)) primitive_.emplace(*pd_);
+      if (!is_unfit(*pd_)) primitive_.emplace(*pd_);
     } catch (const dnnl::error& error) {
       if (error.status != dnnl_unimplemented && error.status != dnnl_invalid_arguments)
         throw;
