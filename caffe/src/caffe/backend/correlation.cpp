@@ -3,9 +3,10 @@
 // A register tile holds `lanes` positions of a few output rows and a few displacements:
 // rows y and y + dy, y + t and y + t + dy', ... meet the same row of the second map, so
 // each value loaded serves several products. The second map is packed as rows of channels
-// with zeros around them; what a tile needs of the first is packed just before, small
-// enough for the caches. Every output is made by one thread in a fixed order: results do
-// not depend on the thread count.
+// with zeros around them: of a large map, each thread packs what its next rows need, a
+// strip of columns at a time. What a tile needs of the first is packed just before. Every
+// output is made by one thread in a fixed order: results do not depend on the thread
+// count.
 #include "caffe/backend/correlation.hpp"
 
 #include <numeric>
@@ -46,11 +47,9 @@ class ForwardPass {
         num_(a.num()),
         a_blocked_(prefers_blocks(a, *a.data()) && a.blocked_layout().block == lanes_),
         a_(read_planes(a, a.data().get(), a_blocked_)),
-        b_(shape, b, shape.stride_1,
-           {position(s_.origin_x + s_.column_displacement(0)),
-            position(s_.origin_x + s_.kernel - 1 +
-                     s_.column_displacement(s_.columns - 1)) +
-                round_up(s_.out_width, lanes_)}) {
+        step_(s_.stride_2 / std::gcd(s_.stride_1, s_.stride_2)),
+        shift_(step_ * s_.stride_1 / s_.stride_2),
+        b_(shape, b, Reach(), false) {
     b_.Pack(static_cast<Dtype*>(scratch_memory(b_.size() * sizeof(Dtype))));
     out_ = top->mutable_cpu_data();
     stream_ = is_streamed(out_, top->count(), s_.out_width, lanes_);
@@ -60,35 +59,39 @@ class ForwardPass {
     for (int i = 0; i < s_.kernel; ++i) {
       for (int column = 0; column < s_.columns; ++column) {
         const int at = s_.origin_x + i + s_.column_displacement(column);
-        b_columns_.push_back(b_.offset(at - position(at) * s_.stride_1, 0) +
-                             position(at));
+        b_columns_.push_back(
+            b_.format().offset(at - position(at) * s_.stride_1, position(at)));
       }
     }
     for_each_piece(s_.columns, kernels_.columns, [&](int first, int size) {
       column_pieces_.push_back({first, size});
     });
-    step_ = s_.stride_2 / std::gcd(s_.stride_1, s_.stride_2);
-    shift_ = step_ * s_.stride_1 / s_.stride_2;
   }
 
   void Run() {
     const std::vector<RowGroup> groups =
         row_groups(s_.out_height, step_, kCorrelationRows);
-    const std::int64_t count = groups.size();
-    const std::int64_t products = std::int64_t{kCorrelationRows} * s_.out_width *
+    const std::int64_t count = groups.size(), strips = b_.strips();
+    const std::int64_t products = std::int64_t{kCorrelationRows} * b_.strip() *
                                   s_.displacements() * s_.channels * s_.kernel *
                                   s_.kernel;
     const std::int64_t panel = std::int64_t{round_up(s_.channels, lanes_)} * panel_row();
     const std::int64_t sums =
         passes() > 1 ? std::int64_t{s_.displacements()} * panel_row() : 0;
     parallel_ranges(
-        num_ * count, correlation_grain(products),
+        num_ * strips * count, correlation_grain(products),
         [&](std::int64_t begin, std::int64_t end) {
-          Dtype* memory = correlation_thread_memory<Dtype>(panel + sums);
-          const Local local = {memory, memory + panel};
+          Dtype* memory =
+              correlation_thread_memory<Dtype>(panel + sums + b_.window_size());
+          Local local = {memory, memory + panel, {b_, memory + panel + sums}};
           for (std::int64_t i = begin; i < end; ++i) {
-            for (int x = 0; x < s_.out_width; x += lanes_) {
-              RunTile({static_cast<int>(i / count), groups[i % count], x}, local);
+            const RowGroup group = groups[i % count];
+            const int n = static_cast<int>(i / count / strips);
+            const int strip = static_cast<int>(i / count % strips) * b_.strip();
+            local.b.Move(n, strip, s_.window_y(group.first) + s_.row_displacement(0));
+            const int beyond = std::min(strip + b_.strip(), s_.out_width);
+            for (int x = strip; x < beyond; x += lanes_) {
+              RunTile({n, group, x, x - strip}, local);
             }
           }
           if (stream_) kernels_.finish_stream();
@@ -99,12 +102,13 @@ class ForwardPass {
   struct Tile {
     int n;
     RowGroup group;
-    int x;
+    int x, x_in_strip;
   };
-  /// Memory of one thread: a tile of the first map [channel][row][lane], and its sums
-  /// [row][displacement][lane] where they take several passes.
+  /// Memory of one thread: a tile of the first map [channel][row][lane], its sums
+  /// [row][displacement][lane] where they take several passes, and the second map.
   struct Local {
     Dtype *panel, *sums;
+    typename PackedRows<Dtype>::Window b;
   };
   /// Some channels of one position of the window.
   struct Pass {
@@ -115,6 +119,21 @@ class ForwardPass {
   struct ColumnPiece {
     int first, count;
   };
+
+  RowReach Reach() const {
+    RowReach reach;
+    reach.phases = s_.stride_1;
+    reach.width = s_.out_width;
+    reach.first = position(s_.origin_x + s_.column_displacement(0));
+    reach.beyond =
+        position(s_.origin_x + s_.kernel - 1 + s_.column_displacement(s_.columns - 1));
+    // Rows that a group meets lie stride_2 apart; with a window, those between count,
+    // too.
+    const int shared = s_.rows + (kCorrelationRows - 1) * shift_;
+    reach.unit = s_.kernel == 1 ? s_.stride_2 : 1;
+    reach.rows = s_.kernel == 1 ? shared : (shared - 1) * s_.stride_2 + s_.kernel;
+    return reach;
+  }
 
   int panel_row() const { return kCorrelationRows * lanes_; }
   int passes() const { return s_.kernel * s_.kernel * pieces_; }
@@ -178,7 +197,7 @@ class ForwardPass {
     tile.valid = pass.is_last ? std::min(lanes_, s_.out_width - t.x) : lanes_;
     tile.subtract = s_.subtract;
     tile.stream = stream_ && pass.is_last;
-    tile.b_channel = b_.stride();
+    tile.b_channel = b_.format().stride();
     // From a row to the next one of the group, which is some displacement rows behind.
     tile.before_row = (std::int64_t{s_.displacements()} - shift_ * s_.columns) * lanes_;
     tile.out_row = pass.is_last ? step_ * s_.out_width - shift_ * s_.columns * plane
@@ -202,12 +221,14 @@ class ForwardPass {
                        : sums;
       const Dtype* const before = pass.is_first ? nullptr : sums;
       const int b_y = window_y(t, 0) + j + s_.row_displacement(shared);
-      if (!s_.subtract && !b_.inside(b_y)) {
+      if (!s_.subtract && !b_.format().inside(b_y)) {
         AddNothing(tile, before, out);
         continue;
       }
       tile.a = local.panel + std::int64_t{pass.first} * panel_row() + begin * lanes_;
-      const Dtype* const b = b_.at(t.n, b_y, 0, pass.first) + t.x;
+      const Dtype* const b = local.b.Row(b_y) +
+                             std::int64_t{pass.first} * b_.format().stride() +
+                             t.x_in_strip;
       for (const ColumnPiece& piece : column_pieces_) {
         tile.columns = piece.count;
         const std::int64_t* columns = &b_columns_[i * s_.columns + piece.first];
@@ -240,15 +261,16 @@ class ForwardPass {
   int lanes_, num_;
   bool a_blocked_;
   Planes<const Dtype> a_;
+  int step_;   ///< from a row of a group to the next
+  int shift_;  ///< between the displacement rows by which they meet the same row
   PackedRows<Dtype> b_;
-  /// Of each column of the window and of displacement, from position 0 of phase 0.
+  /// Of each column of the window and of displacement, where a row of the second map has
+  /// what position 0 meets.
   std::vector<std::int64_t> b_columns_;
   std::vector<ColumnPiece> column_pieces_;
   Dtype* out_;
   bool stream_;
   int pieces_;  ///< passes over the channels for one position of the window
-  int step_;    ///< from a row of a group to the next
-  int shift_;   ///< between the displacement rows by which they meet the same row
 };
 
 }  // namespace

@@ -12,9 +12,6 @@ namespace {
 constexpr int kDiffCache = 15 * 1024;
 /// Displacements whose diff is fetched ahead.
 constexpr int kDiffAhead = 4;
-/// Values of the other map's rows that should stay in the second-level cache.
-constexpr int kMapCache = 128 * 1024;
-
 /// The diff of one bottom: sum over displacements of the top's diff times the other map,
 /// displaced by `sign` (+1 for the first bottom, -1 for the second).
 template <typename Dtype>
@@ -29,10 +26,10 @@ class BackwardPass {
         top_diff_(top_diff),
         kernels_(correlation_kernels<Dtype>()),
         lanes_(kernels_.lanes),
-        blocks_(round_up(shape.width, lanes_) / lanes_) {
-    start_ = sign_ * s_.column_displacement(0);
+        blocks_(other.strip() / lanes_) {
+    start_ = other_.format().offset(0, sign_ * s_.column_displacement(0));
     // Those beyond the bottoms' channels are zero, and only there where both are blocked.
-    channels_ = std::min(self_.channels(), other_.channels());
+    channels_ = std::min(self_.format().channels(), other_.format().channels());
   }
 
   /// Overwrites the diff of `blob`, as blocks if `blocked`.
@@ -41,32 +38,46 @@ class BackwardPass {
     const Planes<Dtype> planes = write_planes(*blob, blob->diff().get(), blocked);
     const std::vector<RowGroup> groups =
         row_groups(s_.height, s_.stride_2, std::min(kernels_.sum_rows, s_.rows));
-    const std::int64_t count = groups.size();
-    const std::int64_t products =
-        std::int64_t{kernels_.sum_rows} * s_.width * s_.displacements() * s_.channels;
-    parallel_ranges(num * count, correlation_grain(products),
-                    [&](std::int64_t begin, std::int64_t end) {
-                      Local local;
-                      const std::int64_t line = std::int64_t{blocks_} * lanes_;
-                      const std::int64_t diff = blocks_ * diff_block();
-                      const std::int64_t sum = std::int64_t{channels_} * diff_lane();
-                      Dtype* memory = correlation_thread_memory<Dtype>(line + diff + sum);
-                      local.line = memory;
-                      local.diff = memory + line;
-                      local.sum = local.diff + diff;
-                      for (std::int64_t i = begin; i < end; ++i) {
-                        RunGroup(static_cast<int>(i / count), groups[i % count], local,
-                                 planes);
-                      }
-                      kernels_.finish_stream();
-                    });
+    const std::int64_t count = groups.size(), strips = other_.strips();
+    const std::int64_t products = std::int64_t{kernels_.sum_rows} * other_.strip() *
+                                  s_.displacements() * s_.channels;
+    const std::int64_t diff = blocks_ * diff_block();
+    const std::int64_t sum = std::int64_t{channels_} * diff_lane();
+    parallel_ranges(
+        num * strips * count, correlation_grain(products),
+        [&](std::int64_t begin, std::int64_t end) {
+          Dtype* memory =
+              correlation_thread_memory<Dtype>(diff + sum + other_.window_size());
+          Local local = {
+              memory, memory + diff, {self_, nullptr}, {other_, memory + diff + sum}, {}};
+          for (std::int64_t i = begin; i < end; ++i) {
+            const int n = static_cast<int>(i / count / strips);
+            const int strip = static_cast<int>(i / count % strips) * other_.strip();
+            RunGroup({n, groups[i % count], strip}, local, planes);
+          }
+          kernels_.finish_stream();
+        });
   }
 
  private:
-  /// Memory of one thread: a row of diff, the diff of a group [block][shared row of the
-  /// other map][displacement column][row][lane], the sums of a tile [row][channel][lane].
+  /// A group of rows of image n in the strip that begins at x.
+  struct Place {
+    int n;
+    RowGroup group;
+    int x;
+  };
+  /// Blocks of a strip of which every position is that of one output; position 0 is that
+  /// of output `shift`.
+  struct Inside {
+    int begin, end, shift;
+  };
+  /// Memory of one thread: the diff of a group [block][shared row of the other
+  /// map][displacement column][row][lane], the sums of a tile [row][channel][lane], and
+  /// the maps.
   struct Local {
-    Dtype *line, *diff, *sum;
+    Dtype *diff, *sum;
+    typename PackedRows<Dtype>::Window self, other;
+    std::vector<Inside> inside;
   };
 
   /// From one displacement column of the packed diff to the next, and so on.
@@ -82,32 +93,40 @@ class BackwardPass {
     return (member + row) * diff_row() + member * lanes_;
   }
 
-  void RunGroup(int n, RowGroup group, const Local& local, Planes<Dtype> to) const {
-    for (int k = 0; k < group.count; ++k) {
-      PackDiff(n, group.first + k * s_.stride_2, k, local);
-    }
+  void RunGroup(const Place& at, Local& local, Planes<Dtype> to) const {
+    FindInside(at, &local.inside);
+    for (int k = 0; k < at.group.count; ++k) PackDiff(at, k, local);
+    const int first = s_.row_displacement(sign_ > 0 ? 0 : s_.rows - 1);
+    local.other.Move(at.n, at.x, at.group.first + sign_ * first);
     if (s_.subtract) {
-      AddSigns(n, group, local, to);
+      local.self.Move(at.n, at.x, at.group.first);
+      AddSigns(at, local, to);
     } else {
-      SumGroup(n, group, local, to);
+      SumGroup(at, local, to);
     }
+  }
+  /// Blocks of a strip in which the map has positions.
+  int BlocksOf(const Place& at) const {
+    return std::min(blocks_, ceil_div(s_.width - at.x, lanes_));
   }
 
   // Every displacement row at once, a few channels at a time. Row `member` of the group
   // meets the shared row j by displacement row j - member, counted from the last one for
   // the second bottom.
-  void SumGroup(int n, RowGroup group, const Local& local, Planes<Dtype> to) const {
+  void SumGroup(const Place& at, const Local& local, Planes<Dtype> to) const {
+    const RowGroup& group = at.group;
+    const RowFormat<Dtype>& rows = other_.format();
     std::vector<const Dtype*> shared(s_.rows + group.count - 1);
     for (int j = 0; j < static_cast<int>(shared.size()); ++j) {
       const int displacement = s_.row_displacement(sign_ > 0 ? j : s_.rows - 1 - j);
       const int y = group.first + sign_ * displacement;
-      shared[j] = other_.inside(y) ? other_.at(n, y, 0, 0) + start_ : nullptr;
+      shared[j] = rows.inside(y) ? local.other.Row(y) + start_ : nullptr;
     }
     CorrelationSumTile<Dtype> tile;
     tile.rows = group.count;
     tile.displacement_rows = s_.rows;
     tile.d_row = diff_row();
-    tile.s_channel = other_.stride();
+    tile.s_channel = rows.stride();
     tile.s_step = sign_ * s_.stride_2;
     tile.s = shared.data();
     tile.before_row = std::int64_t{channels_} * lanes_;
@@ -117,11 +136,12 @@ class BackwardPass {
     // As many columns at a time as keep their diff in the first-level cache, and as many
     // channels as keep the other map's rows in the second.
     const int columns = std::max(1, kDiffCache / (s_.rows * diff_lane()));
-    const int most = round_up(kMapCache / (shared.size() * other_.stride()) + 1, lanes_);
+    const int most = round_up(kMapCache / (shared.size() * rows.stride()) + 1, lanes_);
     for (int first_channel = 0; first_channel < channels_; first_channel += most) {
       const int piece = std::min(most, channels_ - first_channel);
-      for (int block = 0; block < blocks_; ++block) {
-        const bool in_place = to.lanes == 1 && (block + 1) * lanes_ <= s_.width;
+      for (int block = 0; block < BlocksOf(at); ++block) {
+        const int x = at.x + block * lanes_;
+        const bool in_place = to.lanes == 1 && x + lanes_ <= s_.width;
         for_each_piece(s_.columns, columns, [&](int first, int count) {
           const bool direct = in_place && first + count == s_.columns;
           tile.count = count;
@@ -132,19 +152,20 @@ class BackwardPass {
           for_each_piece(piece, kernels_.sum_channels, [&](int c, int size) {
             Dtype* const sum = local.sum + c * lanes_;
             tile.channels = size;
-            tile.s_offset = (first_channel + c) * std::int64_t{other_.stride()} +
+            tile.s_offset = (first_channel + c) * std::int64_t{rows.stride()} +
                             std::int64_t{block} * lanes_ + first * tile.s_step;
             tile.before = first == 0 ? nullptr : sum;
             tile.out =
-                direct ? to.data +
-                             (std::int64_t{n} * s_.channels + first_channel + c) * plane +
-                             std::int64_t{group.first} * s_.width + block * lanes_
-                       : sum;
+                direct
+                    ? to.data +
+                          (std::int64_t{at.n} * s_.channels + first_channel + c) * plane +
+                          std::int64_t{group.first} * s_.width + x
+                    : sum;
             kernels_.sum(tile);
           });
         });
         for (int k = 0; k < group.count && !in_place; ++k) {
-          Write(local.sum + k * tile.before_row, n, group.first + k * s_.stride_2, block,
+          Write(local.sum + k * tile.before_row, at.n, group.first + k * s_.stride_2, x,
                 first_channel, piece, to);
         }
       }
@@ -152,78 +173,104 @@ class BackwardPass {
   }
 
   // The absolute difference's, whose slope depends on both maps: nothing is shared.
-  void AddSigns(int n, RowGroup group, const Local& local, Planes<Dtype> to) const {
+  void AddSigns(const Place& at, const Local& local, Planes<Dtype> to) const {
+    const std::int64_t self_start = self_.format().offset(0, 0);
     CorrelationSignTile<Dtype> tile;
     tile.count = s_.columns;
     tile.s_step = sign_ * s_.stride_2;
-    for (int block = 0; block < blocks_; ++block) {
-      for (int k = 0; k < group.count; ++k) {
-        const int y = group.first + k * s_.stride_2;
+    for (int block = 0; block < BlocksOf(at); ++block) {
+      for (int k = 0; k < at.group.count; ++k) {
+        const int y = at.group.first + k * s_.stride_2;
+        const Dtype* const self = local.self.Row(y) + self_start + block * lanes_;
         std::fill_n(local.sum, std::int64_t{channels_} * lanes_, Dtype(0));
         for (int row = 0; row < s_.rows; ++row) {
+          const Dtype* const other =
+              local.other.Row(y + sign_ * s_.row_displacement(row)) + start_ +
+              block * lanes_;
           tile.d = local.diff + block * diff_block() + diff_at(k, row);
           for (int c = 0; c < channels_; ++c) {
-            tile.self = self_.at(n, y, 0, c) + block * lanes_;
-            tile.s = other_.at(n, y + sign_ * s_.row_displacement(row), 0, c) +
-                     block * lanes_ + start_;
+            tile.self = self + std::int64_t{c} * self_.format().stride();
+            tile.s = other + std::int64_t{c} * other_.format().stride();
             tile.sum = local.sum + std::int64_t{c} * lanes_;
             kernels_.sign(tile);
           }
         }
-        Write(local.sum, n, y, block, 0, channels_, to);
+        Write(local.sum, at.n, y, at.x + block * lanes_, 0, channels_, to);
       }
+    }
+  }
+
+  /// Of a strip, by columns of displacements.
+  void FindInside(const Place& at, std::vector<Inside>* inside) const {
+    const int blocks = BlocksOf(at);
+    inside->resize(s_.columns);
+    for (int i = 0; i < s_.columns; ++i) {
+      const int dx = sign_ < 0 ? s_.column_displacement(i) : 0;
+      Inside& column = (*inside)[i];
+      column.shift = at.x - s_.origin_x - dx;
+      column.begin = column.end = blocks;
+      if (s_.kernel > 1 || s_.stride_1 > 1) continue;
+      column.begin = std::clamp(ceil_div(-column.shift, lanes_), 0, blocks);
+      column.end = std::clamp(floor_div(s_.out_width - column.shift, lanes_),
+                              column.begin, blocks);
     }
   }
 
   /// The top's diff times the scale, spread over the windows and brought to where it is
   /// used: position (y, x) of displacement q gets what its windows at (y, x) got, for the
   /// second bottom those at (y, x) minus the displacement.
-  void PackDiff(int n, int y, int member, const Local& local) const {
-    Dtype* const line = local.line;
+  void PackDiff(const Place& at, int member, const Local& local) const {
+    const int y = at.group.first + member * s_.stride_2, blocks = BlocksOf(at);
+    const Dtype scale = static_cast<Dtype>(s_.scale());
     const std::int64_t area = std::int64_t{s_.out_height} * s_.out_width;
-    for (int q = 0; q < s_.displacements(); ++q) {
-      const int row = q / s_.columns, column = q % s_.columns;
-      Dtype* to = local.diff + diff_at(member, row) + column * diff_lane();
-      const int dy = sign_ < 0 ? s_.displacement_y(q) : 0;
-      const int dx = sign_ < 0 ? s_.displacement_x(q) : 0;
+    for (int row = 0; row < s_.rows; ++row) {
+      const int dy = sign_ < 0 ? s_.row_displacement(row) : 0;
       const int first = s_.first_output(y - dy, s_.origin_y);
       const int last = s_.end_output(y - dy, s_.origin_y, s_.out_height);
-      const Dtype* from = top_diff_ + (std::int64_t{n} * s_.displacements() + q) * area +
-                          std::int64_t{first} * s_.out_width;
-      // The rows lie far apart.
-      for (int x = 0; x < s_.out_width && first < last; x += lanes_) {
-        __builtin_prefetch(from + kDiffAhead * area + x);
+      const Dtype* from =
+          top_diff_ +
+          (std::int64_t{at.n} * s_.displacements() + row * s_.columns) * area +
+          std::int64_t{first} * s_.out_width;
+      Dtype* to = local.diff + diff_at(member, row);
+      for (int i = 0; i < s_.columns; ++i, from += area, to += diff_lane()) {
+        Inside in = local.inside[i];
+        if (first >= last) in.begin = in.end = blocks;
+        const Dtype* const inside = from + in.shift + in.begin * lanes_;
+        // The rows lie far apart.
+        for (int x = 0; x < (in.end - in.begin) * lanes_; x += lanes_) {
+          __builtin_prefetch(inside + kDiffAhead * area + x);
+        }
+        kernels_.spread_scaled(inside, in.end - in.begin, scale,
+                               to + in.begin * diff_block(), diff_block());
+        const auto add = [&](int block) {
+          AddBlock(from, last - first, in.shift + block * lanes_,
+                   to + block * diff_block());
+        };
+        for (int block = 0; block < in.begin; ++block) add(block);
+        for (int block = in.end; block < blocks; ++block) add(block);
       }
-      const bool as_it_is = s_.kernel == 1 && s_.stride_1 == 1 && s_.origin_x + dx == 0 &&
-                            s_.out_width >= blocks_ * lanes_ && first < last;
-      if (as_it_is) {
-        kernels_.spread_scaled(from, blocks_, static_cast<Dtype>(s_.scale()), to,
-                               diff_block());
-        continue;
-      }
-      std::fill_n(line, std::int64_t{blocks_} * lanes_, Dtype(0));
-      for (int out = first; out < last; ++out, from += s_.out_width) {
-        AddRow(from, dx, line);
-      }
-      kernels_.spread(line, lanes_, blocks_, to, diff_block());
     }
   }
 
-  void AddRow(const Dtype* diff, int dx, Dtype* line) const {
+  /// What `rows` rows of outputs add to a block. Place i of output p's window is at
+  /// p stride_1 + i - x there.
+  void AddBlock(const Dtype* from, int rows, int x, Dtype* to) const {
     const Dtype scale = static_cast<Dtype>(s_.scale());
     const int step = s_.stride_1;
-    for (int i = 0; i < s_.kernel; ++i) {
-      const int start = s_.origin_x + i + dx;
-      const int begin = start >= 0 ? 0 : (-start + step - 1) / step;
-      const int end = std::min(s_.out_width, (s_.width - start + step - 1) / step);
-      for (int x = begin; x < end; ++x) line[start + x * step] += scale * diff[x];
+    std::fill_n(to, lanes_, Dtype(0));
+    for (int row = 0; row < rows; ++row, from += s_.out_width) {
+      for (int i = 0; i < s_.kernel; ++i) {
+        const int begin = std::max(0, ceil_div(x - i, step));
+        const int end = std::min(s_.out_width, ceil_div(x - i + lanes_, step));
+        for (int p = begin; p < end; ++p) to[p * step + i - x] += scale * from[p];
+      }
     }
   }
 
   // Writes the sums of one row of a tile to where the layout has them.
-  void Write(const Dtype* sum, int n, int y, int block, int first, int channels,
+  void Write(const Dtype* sum, int n, int y, int x, int first, int channels,
              Planes<Dtype> to) const {
-    const int x = block * lanes_, valid = std::min(lanes_, s_.width - x);
+    const int valid = std::min(lanes_, s_.width - x);
     const int groups = static_cast<int>((s_.channels + to.lanes - 1) / to.lanes);
     if (to.lanes == lanes_) {
       for (int c = 0; c < channels; c += lanes_) {
@@ -253,7 +300,7 @@ class BackwardPass {
   const Dtype* top_diff_;
   const CorrelationKernels<Dtype>& kernels_;
   int lanes_, blocks_;
-  int start_;  ///< where displacement column 0 begins
+  std::int64_t start_;  ///< where position 0 meets displacement column 0
   int channels_;
 };
 
@@ -263,12 +310,17 @@ template <typename Dtype>
 void correlation_backward(const CorrelationShape& shape, const Blob<Dtype>& top,
                           bool a_wants_diff, bool b_wants_diff, Blob<Dtype>* a,
                           Blob<Dtype>* b) {
-  const int lanes = correlation_kernels<Dtype>().lanes;
   const int left = shape.column_displacement(0);
   const int right = shape.column_displacement(shape.columns - 1);
-  const typename PackedRows<Dtype>::Reach reach = {
-      std::min(left, -right), round_up(shape.width, lanes) + std::max(right, -left)};
-  PackedRows<Dtype> a_rows(shape, *a, 1, reach), b_rows(shape, *b, 1, reach);
+  RowReach reach;
+  reach.phases = 1;
+  reach.width = shape.width;
+  reach.first = std::min(left, -right);
+  reach.beyond = std::max(right, -left);
+  reach.unit = shape.stride_2;
+  reach.rows = shape.rows + correlation_kernels<Dtype>().sum_rows - 1;
+  PackedRows<Dtype> a_rows(shape, *a, reach, shape.subtract);
+  PackedRows<Dtype> b_rows(shape, *b, reach, shape.subtract);
   const bool a_needed = b_wants_diff || shape.subtract,
              b_needed = a_wants_diff || shape.subtract;
   const Dtype* top_diff = top.cpu_diff();
@@ -278,10 +330,12 @@ void correlation_backward(const CorrelationShape& shape, const Blob<Dtype>& top,
   if (a_needed) a_rows.Pack(memory);
   if (b_needed) b_rows.Pack(memory + a_size);
   if (a_wants_diff) {
-    BackwardPass<Dtype>(shape, 1, a_rows, b_rows, top_diff).Run(a, a_rows.blocked());
+    BackwardPass<Dtype>(shape, 1, a_rows, b_rows, top_diff)
+        .Run(a, a_rows.format().blocked());
   }
   if (b_wants_diff) {
-    BackwardPass<Dtype>(shape, -1, b_rows, a_rows, top_diff).Run(b, b_rows.blocked());
+    BackwardPass<Dtype>(shape, -1, b_rows, a_rows, top_diff)
+        .Run(b, b_rows.format().blocked());
   }
 }
 

@@ -5,6 +5,7 @@
 #include "caffe/layers/correlation_layer.hpp"
 #include "caffe/test/test_caffe_main.hpp"
 #include "caffe/test/test_gradient_check_util.hpp"
+#include "caffe/util/parallel_for.hpp"
 #include "error_check.hpp"
 #include "flow_check_values.hpp"
 
@@ -186,6 +187,20 @@ class CorrelationLayerTest : public MultiDeviceTest<TypeParam> {
   vector<Blob<Dtype>*> bottoms_{&a_, &b_}, tops_{&top_};
 };
 
+/// At most two threads while it lives.
+class FewThreads {
+ public:
+#ifdef _OPENMP
+  FewThreads() : threads_(omp_get_max_threads()) {
+    omp_set_num_threads(std::min(2, threads_));
+  }
+  ~FewThreads() { omp_set_num_threads(threads_); }
+
+ private:
+  int threads_;
+#endif
+};
+
 TYPED_TEST_SUITE(CorrelationLayerTest, TestDtypesAndDevices);
 
 const vector<Case>& cases() {
@@ -249,22 +264,38 @@ TYPED_TEST(CorrelationLayerTest, TheDiffsFollowTheFormula) {
   }
 }
 
-// Results and maps beyond the caches, whose passes are cut and whose writes go past them.
+// Results and maps beyond the caches: passes are cut by channels, each thread packs
+// strips of the other map as it comes to them, and writes go past the caches.
 TYPED_TEST(CorrelationLayerTest, FollowsTheFormulaOnLargeMaps) {
   typedef typename TypeParam::Dtype Dtype;
+  const FewThreads few;  // the size from which a map is large grows with their number
   for (const Case& c :
-       {Case{{1, 2, 104, 128}, 4, 1, 4, 1, 1}, Case{{1, 130, 64, 128}, 2, 1, 2, 1, 1}}) {
-    this->Settings(c, false);
-    CorrelationLayer<Dtype> layer(this->param_);
-    layer.SetUp(this->bottoms_, this->tops_);
-    layer.Forward(this->bottoms_, this->tops_);
-    vector<int> shape;
-    expect_all_near(this->Top(), this->Reference(false, &shape), 5e-6);
-    fill_diff(&this->top_);
-    layer.Backward(this->tops_, {true, true}, this->bottoms_);
-    const auto expected = this->ReferenceDiffs();
-    expect_all_near(this->Diff(this->a_), expected.first, 5e-6);
-    expect_all_near(this->Diff(this->b_), expected.second, 5e-6);
+       {Case{{1, 2, 104, 128}, 4, 1, 4, 1, 1}, Case{{1, 130, 32, 128}, 2, 1, 2, 1, 1},
+        Case{{2, 150, 17, 133}, 4, 1, 4, 1, 2}, Case{{1, 70, 20, 208}, 3, 3, 2, 2, 1},
+        Case{{1, 150, 22, 100}, 0, 1, 2, 1, 1}}) {
+    for (const bool subtract : {false, true}) {
+      if (subtract && c.shape[0] == 1) continue;
+      this->Settings(c, subtract);
+      SCOPED_TRACE(this->a_.shape_string());
+      CorrelationLayer<Dtype> layer(this->param_);
+      layer.SetUp(this->bottoms_, this->tops_);
+      layer.Forward(this->bottoms_, this->tops_);
+      vector<int> shape;
+      const vector<double> top = this->Reference(false, &shape);
+      expect_all_near(this->Top(), top, 5e-6);
+      fill_diff(&this->top_);
+      layer.Backward(this->tops_, {true, true}, this->bottoms_);
+      const auto expected = this->ReferenceDiffs();
+      expect_all_near(this->Diff(this->a_), expected.first, 5e-6);
+      expect_all_near(this->Diff(this->b_), expected.second, 5e-6);
+      if (Caffe::mode() == Caffe::GPU) continue;  // blocked memory is the host's
+      if (!make_blocked(&this->a_) || !make_blocked(&this->b_)) continue;
+      layer.Forward(this->bottoms_, this->tops_);
+      expect_all_near(this->Top(), top, 5e-6);
+      layer.Backward(this->tops_, {true, true}, this->bottoms_);
+      expect_all_near(this->Diff(this->a_), expected.first, 5e-6);
+      expect_all_near(this->Diff(this->b_), expected.second, 5e-6);
+    }
   }
 }
 
