@@ -1,6 +1,7 @@
 // InnerProduct.
 #include "caffe/layers/inner_product_layer.hpp"
 
+#include "caffe/backend/few_rows.hpp"
 #include "caffe/filler.hpp"
 #include "caffe/util/math_functions.hpp"
 
@@ -71,6 +72,13 @@ void InnerProductLayer<Dtype>::Forward_cpu(const vector<Blob<Dtype>*>& bottom,
     const Dtype* bias = this->blobs_[1]->cpu_data();
     for (int m = 0; m < M_; ++m) std::copy(bias, bias + N_, y + std::int64_t{m} * N_);
     beta = 1;
+  }
+  if constexpr (std::is_same<Dtype, float>::value) {
+    if (!transpose_ && takes_few_rows(M_, N_, K_)) {
+      if (!bias_term_) std::fill_n(y, std::int64_t{M_} * N_, Dtype(0));
+      add_few_rows(M_, N_, K_, x, weights, y);
+      return;
+    }
   }
   if (M_ == 1) {
     caffe_cpu_gemv<Dtype>(transpose_ ? CblasTrans : CblasNoTrans, transpose_ ? K_ : N_,
