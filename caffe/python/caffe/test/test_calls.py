@@ -126,12 +126,12 @@ def test_an_exception_in_another_thread_comes_back_there(prototxt):
     assert len(caught) == 1 and "nme" in caught[0]
 
 
-def run_script(tmp_path: Path, script: str) -> list[str]:
+def run_script(tmp_path: Path, script: str, threads: int = 1) -> list[str]:
     """What a Python process of its own prints, with SIGINT as Python sets it."""
     result = subprocess.run(
         [sys.executable, "-c", script],
         cwd=tmp_path,
-        env={"PYTHONPATH": str(Path(caffe.__file__).parents[1]), "OMP_NUM_THREADS": "1"},
+        env={"PYTHONPATH": str(Path(caffe.__file__).parents[1]), "OMP_NUM_THREADS": str(threads)},
         capture_output=True,
         text=True,
         timeout=120,
@@ -249,6 +249,34 @@ def test_a_signal_at_any_moment_of_a_pass_does_no_harm(tmp_path):
           num_output: 3 weight_filler { type: 'xavier' } } }"""
     )
     assert run_script(tmp_path, SIGNALS_AT_ANY_MOMENT) == ["True"]
+
+
+FORKED = """
+import os, time
+import numpy as np
+import caffe
+net = caffe.Net('net.prototxt', caffe.TEST)
+image = np.random.randn(*net.blobs['y0'].data.shape)
+here = net.forward(y0=image)['end'].copy()
+child = os.fork()
+if child == 0:
+    same = np.array_equal(net.forward(y0=image)['end'], here)
+    os._exit(0 if same else 3)
+for _ in range(600):
+    done, status = os.waitpid(child, os.WNOHANG)
+    if done:
+        break
+    time.sleep(0.1)
+else:
+    os.kill(child, 9)
+print(done == child and status == 0, np.array_equal(net.forward(y0=image)['end'], here))
+"""
+
+
+def test_a_child_forked_after_a_pass_computes_too(tmp_path):
+    """As with multiprocessing: its threads are not those of the parent."""
+    (tmp_path / "net.prototxt").write_text(CONVOLUTIONS)
+    assert run_script(tmp_path, FORKED, threads=2) == ["True", "True"]
 
 
 @pytest.fixture
