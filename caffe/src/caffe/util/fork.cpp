@@ -1,8 +1,8 @@
 // fork() after the first pass, as Python's multiprocessing does: the child computes, too.
 //
-// The threads of an OpenMP pool do not live on in a child, whose first parallel loop would
-// wait for them without an end. So whoever forks gives up his pool before; the next loop
-// makes a new one, on both sides.
+// The threads of an OpenMP pool do not live on in a child, whose first parallel loop
+// would wait for them without an end. So whoever forks gives up his pool before; the next
+// loop makes a new one, on both sides.
 #ifdef _OPENMP
 #include <omp.h>
 #include <pthread.h>
