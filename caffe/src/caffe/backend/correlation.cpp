@@ -48,7 +48,7 @@ class ForwardPass {
         a_blocked_(prefers_blocks(a, *a.data()) && a.blocked_layout().block == lanes_),
         a_(read_planes(a, a.data().get(), a_blocked_)),
         step_(s_.stride_2 / std::gcd(s_.stride_1, s_.stride_2)),
-        shift_(step_ * s_.stride_1 / s_.stride_2),
+        shift_(s_.stride_1 / std::gcd(s_.stride_1, s_.stride_2)),
         b_(shape, b, Reach(), false) {
     b_.Pack(static_cast<Dtype*>(scratch_memory(b_.size() * sizeof(Dtype))));
     out_ = top->mutable_cpu_data();
@@ -129,7 +129,8 @@ class ForwardPass {
         position(s_.origin_x + s_.kernel - 1 + s_.column_displacement(s_.columns - 1));
     // Rows that a group meets lie stride_2 apart; with a window, those between count,
     // too.
-    const int shared = s_.rows + (kCorrelationRows - 1) * shift_;
+    const int most = std::min(kCorrelationRows, ceil_div(s_.out_height, step_));
+    const int shared = s_.rows + (most - 1) * shift_;
     reach.unit = s_.kernel == 1 ? s_.stride_2 : 1;
     reach.rows = s_.kernel == 1 ? shared : (shared - 1) * s_.stride_2 + s_.kernel;
     return reach;

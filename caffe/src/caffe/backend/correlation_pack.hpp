@@ -267,7 +267,9 @@ class PackedRows {
    public:
     /// `memory` has window_size() values.
     Window(const PackedRows& rows, Dtype* memory)
-        : rows_(rows), memory_(memory), held_(rows.reach_.rows, kNothing) {}
+        : rows_(rows),
+          memory_(memory),
+          held_(rows.by_strips() ? rows.reach_.rows : 0, kNothing) {}
 
     /// Makes rows y, y + unit, ... of image n readable, for tiles from position `x` on.
     void Move(int n, int x, int y) {
@@ -330,8 +332,10 @@ class PackedRows {
         threads * kMapCache) {
       return whole;
     }
-    const int lines = reach.rows * reach.phases * format.channels();
-    const int widest = kMapCache / lines - (reach.beyond - reach.first) - lanes;
+    const std::int64_t lines =
+        std::int64_t{reach.rows} * reach.phases * format.channels();
+    const int widest =
+        static_cast<int>(kMapCache / lines) - (reach.beyond - reach.first) - lanes;
     if (widest < 2 * (reach.beyond - reach.first) || widest < 2 * lanes) return whole;
     const int strips = ceil_div(whole, widest / lanes * lanes);
     return round_up(ceil_div(whole, strips), lanes);
