@@ -88,8 +88,7 @@ void BindSettings(py::module_& module) {
   module.def("empty_device_cache", &device::empty_cache,
              "Gives freed GPU memory that is kept for the next buffers back to the "
              "driver.");
-  module.def("synchronize", &device::synchronize,
-             py::call_guard<py::gil_scoped_release>(),
+  module.def("synchronize", &device::synchronize, py::call_guard<Released>(),
              "Waits until the GPU has done what the calling thread asked for.");
   module.def("allow_tf32", &device::allow_tf32, py::arg("allowed") = true,
              "Lets products on the GPU round their factors to TF32 (10 bits of "
@@ -148,5 +147,6 @@ PYBIND11_MODULE(_caffe, module) {
   caffe::python::BindSolver(module);
   caffe::python::BindSettings(module);
   caffe::python::BindProcesses(module);
+  caffe::python::watch_threads();
   caffe::python::InstallInterruptCheck();
 }

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "_caffe_threads.hpp"
 #include "caffe/blob.hpp"
 #include "caffe/common.hpp"
 #include "caffe/layer.hpp"
@@ -103,7 +104,7 @@ class LongCall {
     std::unique_lock<std::recursive_mutex> running_;
   };
 
-  py::gil_scoped_release released_;
+  Released released_;
   Turn owner_, part_;
 };
 
@@ -118,9 +119,10 @@ class InterruptsDeferred {
   void Finish();
 
  private:
-  py::object deferral_;  // None outside the main thread
+  py::object deferral_;  // null outside the main thread
   DISABLE_COPY_AND_ASSIGN(InterruptsDeferred);
 };
+/// Called once, after watch_threads().
 void InstallInterruptCheck();
 
 }  // namespace python

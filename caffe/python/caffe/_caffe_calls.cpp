@@ -23,12 +23,8 @@ std::map<const void*, shared_ptr<Attachments>>& AllAttachments() {
   return *all;
 }
 
-unsigned long g_main_thread = 0;
-
 /// Runs Python's signal handlers; true if one raised, which then is the current error.
 bool SignalHandlersRaised() { return PyErr_CheckSignals() != 0; }
-
-bool IsMainThread() { return PyThread_get_thread_ident() == g_main_thread; }
 
 /// At most 20 times a second: another Python thread may hold the lock for some
 /// milliseconds.
@@ -42,7 +38,8 @@ bool IsDue() {
 }
 
 void AnswerBetweenLayers() {
-  if (!IsMainThread() || !IsDue()) return;
+  stop_at_end();
+  if (!is_main_thread() || !IsDue()) return;
   py::gil_scoped_acquire gil;
   if (SignalHandlersRaised()) throw py::error_already_set();
 }
@@ -90,18 +87,16 @@ void ForgetAttachments(const void* owner) {
 }
 
 InterruptsDeferred::InterruptsDeferred() {
-  py::gil_scoped_acquire gil;
-  if (IsMainThread()) {
-    deferral_ = py::module_::import("caffe.interrupts").attr("DeferredInterrupt")();
-  } else {
-    deferral_ = py::none();
-  }
+  if (!is_main_thread()) return;
+  const Held gil;
+  deferral_ = py::module_::import("caffe.interrupts").attr("DeferredInterrupt")();
 }
 
 InterruptsDeferred::~InterruptsDeferred() {
+  if (!deferral_) return;
   py::gil_scoped_acquire gil;
   try {
-    if (!deferral_.is_none()) deferral_.attr("restore")();
+    deferral_.attr("restore")();
   } catch (py::error_already_set& error) {
     error.discard_as_unraisable("restoring the interrupt handler");
   }
@@ -109,24 +104,19 @@ InterruptsDeferred::~InterruptsDeferred() {
 }
 
 bool InterruptsDeferred::Pending() const {
-  if (!IsMainThread()) return false;
-  py::gil_scoped_acquire gil;
+  if (!deferral_) return false;
+  const Held gil;
   if (SignalHandlersRaised()) throw py::error_already_set();
-  return !deferral_.is_none() && deferral_.attr("pending").cast<bool>();
+  return deferral_.attr("pending").cast<bool>();
 }
 
 void InterruptsDeferred::Finish() {
-  py::gil_scoped_acquire gil;
-  if (!deferral_.is_none()) deferral_.attr("finish")();
+  if (!deferral_) return;
+  const Held gil;
+  deferral_.attr("finish")();
 }
 
-void InstallInterruptCheck() {
-  g_main_thread = py::module_::import("threading")
-                      .attr("main_thread")()
-                      .attr("ident")
-                      .cast<unsigned long>();
-  SetInterruptCheck(&AnswerBetweenLayers);
-}
+void InstallInterruptCheck() { SetInterruptCheck(&AnswerBetweenLayers); }
 
 }  // namespace python
 }  // namespace caffe

@@ -31,7 +31,7 @@ py::object PythonLayer::Self() const {
 /// name.
 template <typename Function>
 void PythonLayer::Run(const char* method, Function&& function) const {
-  py::gil_scoped_acquire gil;
+  const python::Held gil;
   try {
     function(Self());
   } catch (py::error_already_set& error) {
@@ -107,7 +107,7 @@ namespace {
 thread_local vector<string> t_layer_folders;
 
 shared_ptr<FloatLayer> CreatePythonLayer(const LayerParameter& param) {
-  py::gil_scoped_acquire gil;
+  const Held gil;
   const PythonParameter& python_param = param.python_param();
   const py::object found =
       py::module_::import("caffe.layer_modules")

@@ -22,7 +22,7 @@ class LayerCallback : public FloatNet::Callback {
 
  protected:
   void run(int layer) override {
-    py::gil_scoped_acquire gil;
+    const Held gil;
     function_(layer);
   }
 
@@ -74,7 +74,7 @@ shared_ptr<FloatNet> MakeNet(const string& file, const NetOptions& options,
                              const string& weights) {
   CheckReadable(file);
   const LayerFolders folders({LayerFolders::Of(file)});
-  py::gil_scoped_release released;
+  Released released;
   const shared_ptr<FloatNet> net = WithAttachments(new FloatNet(ReadNet(file, options)));
   if (!weights.empty()) net->CopyTrainedLayersFrom(weights);
   return net;

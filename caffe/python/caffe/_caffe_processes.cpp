@@ -11,21 +11,21 @@ namespace {
 py::tuple Join() {
   const Communicator* processes = nullptr;
   {
-    py::gil_scoped_release released;
+    Released released;
     processes = &join_processes();
   }
   return py::make_tuple(processes->rank(), processes->size(), local_rank());
 }
 
 vector<double> SumOverProcesses(vector<double> values) {
-  py::gil_scoped_release released;
+  Released released;
   communicator().StartSum(values.data(), values.size());
   communicator().Wait();
   return values;
 }
 
 vector<double> BroadcastFromRoot(vector<double> values) {
-  py::gil_scoped_release released;
+  Released released;
   communicator().Broadcast(values.data(), values.size() * sizeof(double));
   return values;
 }
@@ -33,16 +33,16 @@ vector<double> BroadcastFromRoot(vector<double> values) {
 }  // namespace
 
 void BindProcesses(py::module_& module) {
-  using Released = py::call_guard<py::gil_scoped_release>;
+  using WithoutLock = py::call_guard<Released>;
   module.def("join_processes", &Join,
              "Joins the processes of `mpirun -n N`: (rank, size, rank on this machine).");
-  module.def("leave_processes", &leave_processes, Released(),
+  module.def("leave_processes", &leave_processes, WithoutLock(),
              "The orderly end; waits for the others.");
   module.def(
       "abort_processes", [](int status) { communicator().Abort(status); },
-      py::arg("status"), Released(), "Ends all processes with this exit status.");
+      py::arg("status"), WithoutLock(), "Ends all processes with this exit status.");
   module.def(
-      "processes_barrier", [] { communicator().Barrier(); }, Released(),
+      "processes_barrier", [] { communicator().Barrier(); }, WithoutLock(),
       "Returns when every process has come here.");
   module.def("sum_over_processes", &SumOverProcesses, py::arg("values"),
              "The sums over all processes of their numbers, one by one.");

@@ -25,7 +25,7 @@ class IterationCallback : public FloatSolver::Callback {
 
  private:
   static void Call(const py::function& function) {
-    py::gil_scoped_acquire gil;
+    const Held gil;
     function();
   }
   py::function on_start_, on_gradients_ready_;
@@ -51,7 +51,7 @@ auto MakeSolver(const py::object& path, Make&& make) {
   ReadSolverParamsFromTextFileOrDie(file, &param);
   const LayerFolders folders(Folders(file, param));
   auto* solver = [&] {
-    py::gil_scoped_release released;
+    Released released;
     return make(param);
   }();
   return WithAttachments(solver);

@@ -251,6 +251,53 @@ def test_a_signal_at_any_moment_of_a_pass_does_no_harm(tmp_path):
     assert run_script(tmp_path, SIGNALS_AT_ANY_MOMENT) == ["True"]
 
 
+LEFT_BEHIND = """
+import threading, time
+import numpy as np
+import caffe
+class Slow(caffe.Layer):
+    def setup(self, bottom, top): pass
+    def reshape(self, bottom, top): top[0].reshape(1)
+    def forward(self, bottom, top): time.sleep(0.001)
+    def backward(self, top, propagate_down, bottom): pass
+with open('python.prototxt', 'w') as file:
+    file.write("layer { name: 'slow' type: 'Python' top: 'y' "
+               "python_param { module: '__main__' layer: 'Slow' } }")
+shared = caffe.Net('net.prototxt', caffe.TEST)
+begun = []
+def run(net):
+    while True:
+        net.forward()
+        begun.append(net)
+def train():
+    caffe.SGDSolver('solver.prototxt').step(1000000000)
+nets = [caffe.Net('net.prototxt', caffe.TEST), shared, shared,
+        caffe.Net('python.prototxt', caffe.TEST)]
+for net in nets:
+    threading.Thread(target=run, args=(net,), daemon=True).start()
+threading.Thread(target=train, daemon=True).start()
+while len(begun) < 50:
+    time.sleep(0.001)
+print('end')
+"""
+
+
+def test_threads_in_the_engine_let_the_interpreter_end(tmp_path):
+    (tmp_path / "net.prototxt").write_text(
+        """layer { name: 'in' type: 'Input' top: 'x' input_param { shape { dim: 2 dim: 9 } } }
+        layer { name: 'end' type: 'Sigmoid' bottom: 'x' top: 'y' }"""
+    )
+    (tmp_path / "train.prototxt").write_text(
+        """layer { name: 'd' type: 'DummyData' top: 'x' dummy_data_param { shape { dim: 9 } } }
+        layer { name: 'l' type: 'Reduction' bottom: 'x' top: 'l' loss_weight: 1 }"""
+    )
+    (tmp_path / "solver.prototxt").write_text(
+        "net: 'train.prototxt' base_lr: 1 lr_policy: 'fixed' max_iter: 1000000000"
+    )
+    for _ in range(3):
+        assert run_script(tmp_path, LEFT_BEHIND, threads=2) == ["end"]
+
+
 FORKED = """
 import os, time
 import numpy as np

@@ -14,7 +14,8 @@ namespace {
 
 /// With more rows BLAS is as fast.
 constexpr int kMostItems = 12;
-/// From so many values on a matrix is large: smaller ones BLAS reorders within the caches.
+/// From so many values on a matrix is large: smaller ones BLAS reorders within the
+/// caches.
 constexpr std::int64_t kLarge = 1 << 19;
 
 /// Of no items where the processor has none.
