@@ -1,4 +1,4 @@
-"""Long calls: other Python threads run beside them, Ctrl-C ends them, threads share nets."""
+"""Long calls among threads, signals and forks, and at the interpreter's end."""
 
 import signal
 import subprocess
